@@ -1,0 +1,164 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/openshift-hyperfleet/status-reporter/contract"
+)
+
+// config is the environment, as the package comment lists it.
+type config struct {
+	job, namespace, pod string
+	resultsPath         string
+	poll, wait          time.Duration
+	conditionType       batchv1.JobConditionType
+	logLevel            slog.Level
+	adapter             string
+	serviceAccountDir   string
+	host, port          string
+}
+
+// variables are the reporter's own: the container that carries the most of
+// them is the reporter's, where none is named so.
+var variables = []string{
+	"JOB_NAME", "JOB_NAMESPACE", "POD_NAME", "RESULTS_PATH", "POLL_INTERVAL_SECONDS", "MAX_WAIT_TIME_SECONDS",
+	"CONDITION_TYPE", "LOG_LEVEL", "ADAPTER_CONTAINER_NAME", "SERVICE_ACCOUNT_DIR",
+}
+
+// controllerTypes are the Job controller's: whoever sets FailureTarget makes it
+// kill the Job.
+var controllerTypes = []batchv1.JobConditionType{
+	batchv1.JobComplete, batchv1.JobFailed, batchv1.JobSuspended, batchv1.JobFailureTarget, batchv1.JobSuccessCriteriaMet,
+}
+
+// parser collects every problem of the environment, each under its variable's name.
+type parser struct {
+	getenv   func(string) string
+	problems []string
+	bad      map[string]bool
+}
+
+func (p *parser) fail(name, format string, args ...any) {
+	p.problems = append(p.problems, name+": "+fmt.Sprintf(format, args...))
+	p.bad[name] = true
+}
+
+// get treats a variable that is set to nothing as one that is not set.
+func (p *parser) get(name, otherwise string) string {
+	if v := p.getenv(name); v != "" {
+		return v
+	}
+	return otherwise
+}
+
+// parseConfig reads the environment. Its error names every variable that is
+// wrong; the config is then good for reporting just that, as far as
+// config.addressed says. Warnings are what is wrong and does not matter.
+func parseConfig(getenv func(string) string) (c config, warnings []string, err error) {
+	p := &parser{getenv: getenv, bad: map[string]bool{}}
+	c.job = p.name("JOB_NAME", validation.IsDNS1123Subdomain)
+	c.namespace = p.name("JOB_NAMESPACE", validation.IsDNS1123Label)
+	c.pod = p.name("POD_NAME", validation.IsDNS1123Subdomain)
+	c.adapter = p.get("ADAPTER_CONTAINER_NAME", "") // a wrong one costs the Pod's news, not the report
+	c.resultsPath = p.path("RESULTS_PATH", contract.DefaultResultsPath)
+	c.serviceAccountDir = p.get("SERVICE_ACCOUNT_DIR", "/var/run/secrets/kubernetes.io/serviceaccount")
+	c.poll = p.seconds("POLL_INTERVAL_SECONDS", 2)
+	c.wait = p.seconds("MAX_WAIT_TIME_SECONDS", 300)
+	if c.poll >= c.wait && !p.bad["POLL_INTERVAL_SECONDS"] && !p.bad["MAX_WAIT_TIME_SECONDS"] {
+		p.fail("POLL_INTERVAL_SECONDS", "must be less than MAX_WAIT_TIME_SECONDS (%s), is %s", c.wait, c.poll)
+	}
+	c.conditionType = p.conditionType("CONDITION_TYPE")
+	c.host = p.get("KUBERNETES_SERVICE_HOST", "")
+	c.port = p.get("KUBERNETES_SERVICE_PORT", "443")
+	if c.host == "" {
+		p.fail("KUBERNETES_SERVICE_HOST", "not set; the reporter runs in a Pod, where the kubelet sets it")
+	}
+	if err := c.logLevel.UnmarshalText([]byte(p.get("LOG_LEVEL", "info"))); err != nil {
+		c.logLevel = slog.LevelInfo // a typo here must not cost the report
+		warnings = append(warnings, fmt.Sprintf("LOG_LEVEL: must be debug, info, warn or error, is %q; using info", p.getenv("LOG_LEVEL")))
+	}
+	if len(p.problems) > 0 {
+		err = errors.New(strings.Join(p.problems, "; "))
+	}
+	return c, warnings, err
+}
+
+// addressed tells that the Job is known, whatever else is wrong.
+func (c *config) addressed() bool { return c.job != "" && c.namespace != "" && c.host != "" }
+
+func (p *parser) name(name string, check func(string) []string) string {
+	v := p.getenv(name)
+	if v == "" {
+		p.fail(name, "required, but not set")
+		return ""
+	}
+	if problems := check(v); len(problems) > 0 {
+		p.fail(name, "%q: %s", shorten(v), problems[0])
+		return ""
+	}
+	return v
+}
+
+func (p *parser) path(name, otherwise string) string {
+	v := p.get(name, otherwise)
+	if !filepath.IsAbs(v) {
+		p.fail(name, "must be an absolute path, is %q", shorten(v))
+		return v
+	}
+	info, err := os.Stat(v)
+	if strings.HasSuffix(v, "/") || strings.HasSuffix(v, "/.") || err == nil && info.IsDir() {
+		p.fail(name, "must be the path of the result file, but %q is a directory", shorten(v))
+	}
+	return filepath.Clean(v)
+}
+
+func (p *parser) seconds(name string, otherwise uint64) time.Duration {
+	v := p.getenv(name)
+	if v == "" {
+		return time.Duration(otherwise) * time.Second
+	}
+	n, err := strconv.ParseUint(v, 10, 64)
+	switch {
+	case err != nil && !errors.Is(err, strconv.ErrRange):
+		p.fail(name, "must be a whole number of seconds, is %q", shorten(v))
+	case err != nil || n > uint64(math.MaxInt64/time.Second):
+		p.fail(name, "too large: %q", shorten(v))
+	case n == 0:
+		p.fail(name, "must be at least 1")
+	}
+	return time.Duration(n) * time.Second
+}
+
+func (p *parser) conditionType(name string) batchv1.JobConditionType {
+	v := batchv1.JobConditionType(p.get(name, contract.DefaultConditionType))
+	if problems := validation.IsQualifiedName(string(v)); len(problems) > 0 {
+		p.fail(name, "%q is not a condition type: %s", shorten(string(v)), problems[0])
+		return contract.DefaultConditionType
+	}
+	if slices.Contains(controllerTypes, v) {
+		p.fail(name, "%s belongs to the Job controller", v)
+		return contract.DefaultConditionType
+	}
+	return v
+}
+
+// shorten keeps a wrong value from filling the message.
+func shorten(v string) string {
+	const most = 64
+	if len(v) > most {
+		return strings.ToValidUTF8(v[:most], "") + "…"
+	}
+	return v
+}

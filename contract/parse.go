@@ -1,0 +1,184 @@
+package contract
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// ParseError tells what is wrong with a result file. Its text never holds more
+// of the file than one character or one member's name.
+type ParseError struct {
+	Member  string // the top-level member at fault; empty where it is the file as a whole
+	Offset  int64  // bytes before the fault; -1 where there is no one place, as for a missing member
+	Problem string // what is wrong
+}
+
+func (e *ParseError) Error() string {
+	if e.Member == "" {
+		return e.Problem
+	}
+	return e.Member + ": " + e.Problem
+}
+
+const badStatus = "must be either 'success' or 'failure'"
+
+const (
+	byteOrderMark = "\xef\xbb\xbf"
+	jsonSpace     = " \t\r\n"
+)
+
+// Parse reads a result file. Reason and Message come back as the Job will show
+// them: control characters removed, trimmed, cut, defaults filled in. Member
+// names are exact; unknown members are ignored; a member named twice, a wrong
+// type, a second document or anything but an object is an error, always a
+// [*ParseError]. Of several faults it tells the first, a fault of syntax before
+// all others.
+func Parse(data []byte) (Result, error) {
+	if len(data) > MaxFileSize {
+		return Result{}, TooLarge()
+	}
+	doc := bytes.TrimPrefix(data, []byte(byteOrderMark))
+	var r Result
+	if err := r.read(doc); err != nil {
+		if err.Offset >= 0 {
+			err.Offset += int64(len(data) - len(doc))
+		}
+		return Result{}, err
+	}
+	return r.normalized(), nil
+}
+
+// TooLarge is the error for a file of more than MaxFileSize bytes.
+func TooLarge() *ParseError {
+	return &ParseError{Offset: MaxFileSize, Problem: fmt.Sprintf("larger than %d bytes", MaxFileSize)}
+}
+
+// read takes the top-level object apart. encoding/json's own decoding into a
+// struct would match names in any case and let the last of two members win.
+func (r *Result) read(doc []byte) *ParseError {
+	start := skipped(doc, jsonSpace)
+	if start == int64(len(doc)) {
+		return &ParseError{Problem: "empty"}
+	}
+	// The first pass finds every fault of syntax, text after the object included.
+	if err := json.Unmarshal(doc, new(json.RawMessage)); err != nil {
+		return syntaxError(doc, err)
+	}
+	if doc[start] != '{' {
+		return &ParseError{Offset: start, Problem: "must be a JSON object, not " + kind(doc[start:])}
+	}
+	dec := json.NewDecoder(bytes.NewReader(doc))
+	if _, err := dec.Token(); err != nil { // the brace
+		return syntaxError(doc, err)
+	}
+	for seen := map[string]bool{}; dec.More(); {
+		at := dec.InputOffset()
+		at += skipped(doc[at:], ","+jsonSpace)
+		name, value, err := member(dec)
+		switch {
+		case err != nil:
+			return syntaxError(doc, err)
+		case seen[name]:
+			return &ParseError{Member: show(name), Offset: at, Problem: "named twice"}
+		}
+		seen[name] = true
+		if problem := r.set(name, value); problem != "" {
+			return &ParseError{Member: name, Offset: dec.InputOffset() - int64(len(value)), Problem: problem}
+		}
+	}
+	if r.Status == "" {
+		return &ParseError{Member: "status", Offset: -1, Problem: badStatus}
+	}
+	return nil
+}
+
+func member(dec *json.Decoder) (name string, value json.RawMessage, err error) {
+	token, err := dec.Token()
+	if err == nil {
+		err = dec.Decode(&value)
+	}
+	name, _ = token.(string)
+	return name, value, err
+}
+
+// set takes over one member, or tells what is wrong with it. Unknown ones are
+// ignored.
+func (r *Result) set(name string, value json.RawMessage) (problem string) {
+	var text string
+	switch name {
+	case "details":
+		r.Details = value
+		return ""
+	case "status", "reason", "message":
+		switch k := kind(value); {
+		case k == "null" && name != "status":
+			return ""
+		case k == "null":
+			return badStatus
+		case k != "a string":
+			return "must be a string, not " + k
+		}
+		if err := json.Unmarshal(value, &text); err != nil {
+			return err.Error()
+		}
+	}
+	switch name {
+	case "status":
+		if r.Status = Status(text); r.Status != Success && r.Status != Failure {
+			return badStatus
+		}
+	case "reason":
+		r.Reason = text
+	case "message":
+		r.Message = text
+	}
+	return ""
+}
+
+// kind names the type of a valid JSON value.
+func kind(value []byte) string {
+	switch value[0] {
+	case '{':
+		return "an object"
+	case '[':
+		return "an array"
+	case '"':
+		return "a string"
+	case 't', 'f':
+		return "a boolean"
+	case 'n':
+		return "null"
+	}
+	return "a number"
+}
+
+// skipped counts the bytes of set that data begins with.
+func skipped(data []byte, set string) int64 {
+	return int64(len(data) - len(bytes.TrimLeft(data, set)))
+}
+
+// show keeps a name from the file short: it lands in a condition.
+func show(name string) string {
+	if name = cut(clean(name), MaxReasonLength); name == "" {
+		return `""`
+	}
+	return name
+}
+
+// syntaxError tells of the fault that encoding/json found in doc.
+func syntaxError(doc []byte, err error) *ParseError {
+	// Of text that ends too early Unmarshal may blame a space that is not there.
+	again := json.NewDecoder(bytes.NewReader(doc)).Decode(new(json.RawMessage))
+	if errors.Is(again, io.ErrUnexpectedEOF) {
+		return &ParseError{Offset: int64(len(doc)), Problem: "not valid JSON: unexpected end"}
+	}
+	e := &ParseError{Problem: "not valid JSON: " + err.Error()}
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		e.Offset = syntax.Offset - 1 // it counts the character at fault as well
+	}
+	return e
+}

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/openshift-hyperfleet/status-reporter/testdata/suite"
+)
+
+// TestGolden plays every case of the golden suite along the whole way: a file
+// on disk, a Pod and a Job behind TLS, a condition read back from the Job.
+func TestGolden(t *testing.T) {
+	for _, c := range suite.Load(t) {
+		t.Run(c.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { playGolden(newHarness(t, c), c) })
+		})
+	}
+}
+
+func playGolden(h *harness, c suite.Case) {
+	t := h.t
+	h.start()
+	switch c.Trigger {
+	case suite.Stop:
+		h.sigterm()
+	case suite.Gone:
+		h.server.DeletePod(namespace, podName)
+	}
+	if c.NativeSidecar && c.Trigger != suite.Stop {
+		h.awaitReport()
+		select {
+		case code := <-h.exit:
+			t.Fatalf("a native sidecar ended before SIGTERM, with exit code %d", code)
+		default:
+			h.sigterm()
+		}
+	}
+	h.end(c.ExitCode)
+	got := h.condition()
+	if got == nil {
+		t.Fatal("the Job carries no condition")
+	}
+	want := c.Want(h.path)
+	if len(c.Names) > 0 {
+		for _, name := range c.Names {
+			if !strings.Contains(got.Message, name) {
+				t.Errorf("the message does not name %s: %s", name, got.Message)
+			}
+		}
+		want.Message = got.Message
+	}
+	if diff := cmp.Diff(want, suite.Condition{
+		Type: string(got.Type), Status: string(got.Status), Reason: got.Reason, Message: got.Message,
+	}); diff != "" {
+		t.Errorf("condition (-want +got):\n%s", diff)
+	}
+	if got.LastProbeTime.IsZero() || got.LastTransitionTime.IsZero() {
+		t.Errorf("times are missing: %+v", got)
+	}
+}

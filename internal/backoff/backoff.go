@@ -1,0 +1,38 @@
+// Package backoff spaces out attempts so that a server which comes back is not
+// met by all of its clients at once.
+package backoff
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+// MaxRetryAfter bounds what a server may ask for: a Retry-After of a day must
+// not cost a report.
+const MaxRetryAfter = 30 * time.Second
+
+// Backoff gives exponentially growing pauses with full jitter. Its zero value
+// starts at Min and grows to Max, once these are set. It is not safe for
+// concurrent use.
+type Backoff struct {
+	Min, Max time.Duration
+	attempts int
+}
+
+// Next is the pause before the next attempt. A retryAfter above zero is the
+// server's wish, honoured up to MaxRetryAfter with the jitter on top, so that
+// clients told the same do not return together.
+func (b *Backoff) Next(retryAfter time.Duration) time.Duration {
+	ceiling := b.Max
+	if shift := b.attempts; shift < 32 && b.Min<<shift < b.Max {
+		ceiling = b.Min << shift
+	}
+	b.attempts++
+	return min(retryAfter, MaxRetryAfter) + time.Duration(rand.Int64N(int64(ceiling)+1))
+}
+
+// Reset starts over, after a success.
+func (b *Backoff) Reset() { b.attempts = 0 }
+
+// Attempts counts the calls of Next since the last Reset.
+func (b *Backoff) Attempts() int { return b.attempts }

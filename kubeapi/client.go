@@ -1,0 +1,192 @@
+// Package kubeapi is the part of the Kubernetes API that the status reporter
+// needs: one Pod is read and watched, one Job is read, and one condition of
+// that Job's status is patched.
+//
+// It is a REST client of its own on net/http with the types of k8s.io/api.
+// client-go is not used: it would make the binary four times as large, and the
+// few calls here want time-outs that client-go does not offer. Nor may this
+// package import watch or contract; a test holds it to that.
+package kubeapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+)
+
+// maxObject bounds what is read of one object or watch event. etcd holds 1.5 MiB.
+const maxObject = 2 << 20
+
+// Config says which server to talk to, as whom, and about what.
+type Config struct {
+	Host, Port        string // KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT
+	ServiceAccountDir string // holds token and ca.crt
+	Namespace         string
+	Job, Pod          string
+	UserAgent         string
+	Log               *slog.Logger
+	Dial              func(ctx context.Context, network, address string) (net.Conn, error) // nil: TCP
+}
+
+// Client speaks to one API server about one Pod and its Job. It is safe for
+// concurrent use.
+type Client struct {
+	cfg Config
+
+	mu     sync.Mutex
+	conn   *connection
+	killAt time.Time // when the process will be killed; zero: not known
+	bounds map[*bound]struct{}
+}
+
+// New checks that the token and the CA are there and usable. It sends nothing.
+func New(cfg Config) (*Client, error) {
+	c := &Client{cfg: cfg, bounds: map[*bound]struct{}{}}
+	if _, err := c.token(); err != nil {
+		return nil, err
+	}
+	var err error
+	c.conn, err = c.connect()
+	return c, err
+}
+
+// Close ends all requests and connections.
+func (c *Client) Close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.conn.retire(errors.New("closed"))
+}
+
+// token is read for every request: the kubelet replaces the file about hourly.
+func (c *Client) token() (string, error) {
+	data, err := os.ReadFile(filepath.Join(c.cfg.ServiceAccountDir, "token"))
+	if err != nil {
+		return "", err
+	}
+	token := strings.TrimSpace(string(data))
+	if token == "" || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return "", fmt.Errorf("%s is not a bearer token", filepath.Join(c.cfg.ServiceAccountDir, "token"))
+	}
+	return token, nil
+}
+
+// exchange sends one request. Its answer, always a 2xx, must be closed.
+func (c *Client) exchange(ctx context.Context, method, path string, query url.Values, contentType string, body []byte) (*answer, error) {
+	token, err := c.token()
+	if err != nil {
+		return nil, err
+	}
+	conn := c.current()
+	ctx, cancel := context.WithCancelCause(ctx)
+	unlink := context.AfterFunc(conn.ctx, func() { cancel(context.Cause(conn.ctx)) })
+	a := &answer{
+		bound:  c.newBound(cancel),
+		done:   func() { unlink(); cancel(nil) },
+		failed: func(err error) error { return c.failed(ctx, conn, method, path, err) },
+	}
+
+	target := url.URL{Scheme: "https", Host: net.JoinHostPort(c.cfg.Host, c.cfg.Port), Path: path, RawQuery: query.Encode()}
+	verb := method
+	if method == methodWatch {
+		verb = http.MethodGet
+	}
+	req, err := http.NewRequestWithContext(a.bound.trace(ctx), verb, target.String(), bytes.NewReader(body))
+	if err != nil {
+		a.Close()
+		return nil, err
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", c.cfg.UserAgent)
+	if body != nil {
+		req.Header.Set("Content-Type", contentType)
+	}
+	// RoundTrip, not http.Client: redirects are answers here, and neither
+	// cookies nor proxies have any business with a bearer token.
+	resp, err := conn.transport.RoundTrip(req)
+	if err != nil {
+		defer a.Close()
+		return nil, a.failed(err)
+	}
+	a.Response = resp
+	a.bound.answered()
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		defer a.Close()
+		return nil, readError(method, path, resp)
+	}
+	return a, nil
+}
+
+// failed names what went wrong on the way, and leaves a connection that did
+// not answer: what shares it is most likely as dead.
+func (c *Client) failed(ctx context.Context, conn *connection, method, path string, err error) error {
+	cause := context.Cause(ctx)
+	var timeout *timeoutError
+	switch {
+	case errors.As(cause, &timeout):
+		c.abandon(conn, timeout)
+		err = timeout
+	case untrusted(err):
+		c.abandon(conn, err) // the next connection reads ca.crt anew
+	case cause != nil:
+		err = cause
+	}
+	return fmt.Errorf("%s %s: %w", method, path, err)
+}
+
+// answer is a response whose time is bounded.
+type answer struct {
+	*http.Response
+	bound  *bound
+	done   func()
+	failed func(error) error // names what broke the body off
+}
+
+func (a *answer) Close() {
+	a.bound.stop()
+	a.done()
+	if a.Response != nil {
+		a.Body.Close()
+	}
+}
+
+// object sends one request and decodes the answer, which must be of the kind asked for.
+func (c *Client) object(ctx context.Context, method, path string, query url.Values, contentType string, body []byte, kind string, into any) error {
+	a, err := c.exchange(ctx, method, path, query, contentType, body)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	data, err := io.ReadAll(io.LimitReader(a.Body, maxObject+1))
+	if err != nil {
+		return a.failed(fmt.Errorf("the answer broke off: %w", err))
+	}
+	if len(data) > maxObject {
+		return fmt.Errorf("%s %s: the answer is larger than %d bytes", method, path, maxObject)
+	}
+	var meta struct {
+		Kind string `json:"kind"`
+	}
+	if err := json.Unmarshal(data, &meta); err != nil {
+		return fmt.Errorf("%s %s: %d, but the answer is not JSON: %w", method, path, a.StatusCode, err)
+	}
+	if meta.Kind != kind {
+		return fmt.Errorf("%s %s: %d, but the answer is not a %s", method, path, a.StatusCode, kind)
+	}
+	if err := json.Unmarshal(data, into); err != nil {
+		return fmt.Errorf("%s %s: the answer cannot be read as a %s: %w", method, path, kind, err)
+	}
+	return nil
+}

@@ -1,0 +1,83 @@
+package kubetest
+
+import (
+	"context"
+	"net/url"
+	"time"
+)
+
+// A Request is one request as the server saw it.
+type Request struct {
+	Time        time.Time // of its arrival
+	Method      string
+	Path        string
+	Query       url.Values
+	Verb        string // get, list, watch, patch; empty where the request is unknown
+	Resource    string // pods, jobs, jobs/status; empty where the request is unknown
+	Namespace   string
+	Name        string
+	ContentType string
+	Body        []byte
+	Code        int    // of the answer, as soon as it goes out; 0 where none did
+	Conn        int    // the connection: 1 is the first accepted
+	Proto       string // HTTP/2.0 or HTTP/1.1
+	Fault       string // the fault it met, empty if none
+}
+
+// A Match says which requests are meant; an empty field matches all.
+type Match struct {
+	Verb     string // get, list, watch, patch
+	Resource string // pods, jobs, jobs/status
+	Name     string
+}
+
+func (m Match) matches(r *Request) bool {
+	return (m.Verb == "" || m.Verb == r.Verb) &&
+		(m.Resource == "" || m.Resource == r.Resource) &&
+		(m.Name == "" || m.Name == r.Name)
+}
+
+// Requests returns what has arrived, in order: all of it without a match, else
+// what at least one match means.
+func (s *Server) Requests(matches ...Match) []Request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var found []Request
+	for _, r := range s.requests {
+		hit := len(matches) == 0
+		for _, m := range matches {
+			hit = hit || m.matches(r)
+		}
+		if hit {
+			found = append(found, *r)
+		}
+	}
+	return found
+}
+
+// WaitRequests waits until n matching requests have arrived, answered or not,
+// and returns them; with ctx's error, those that have when ctx ends.
+func (s *Server) WaitRequests(ctx context.Context, m Match, n int) ([]Request, error) {
+	var found []Request
+	err := s.Wait(ctx, func() bool {
+		found = s.Requests(m)
+		return len(found) >= n
+	})
+	return found, err
+}
+
+// WaitAnswers waits until n matching requests have been answered, at least with
+// headers (a watch is answered when it runs), and returns them.
+func (s *Server) WaitAnswers(ctx context.Context, m Match, n int) ([]Request, error) {
+	var found []Request
+	err := s.Wait(ctx, func() bool {
+		found = found[:0]
+		for _, r := range s.Requests(m) {
+			if r.Code != 0 {
+				found = append(found, r)
+			}
+		}
+		return len(found) >= n
+	})
+	return found, err
+}

@@ -1,0 +1,165 @@
+package kubeapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	apiwatch "k8s.io/apimachinery/pkg/watch"
+)
+
+// methodWatch stands for GET in errors, so that they name the verb that RBAC knows.
+const methodWatch = "WATCH"
+
+func (c *Client) pods() string { return "/api/v1/namespaces/" + c.cfg.Namespace + "/pods" }
+
+func (c *Client) job() string {
+	return "/apis/batch/v1/namespaces/" + c.cfg.Namespace + "/jobs/" + c.cfg.Job
+}
+
+// GetPod reads the Pod. Cached allows the API server to answer from its watch
+// cache, which is cheaper and may be a little old.
+func (c *Client) GetPod(ctx context.Context, cached bool) (*corev1.Pod, error) {
+	query := url.Values{}
+	if cached {
+		query.Set("resourceVersion", "0")
+	}
+	pod := &corev1.Pod{}
+	if err := c.object(ctx, http.MethodGet, c.pods()+"/"+c.cfg.Pod, query, "", nil, "Pod", pod); err != nil {
+		return nil, err
+	}
+	return pod, nil
+}
+
+// GetJob reads the Job.
+func (c *Client) GetJob(ctx context.Context) (*batchv1.Job, error) {
+	job := &batchv1.Job{}
+	if err := c.object(ctx, http.MethodGet, c.job(), nil, "", nil, "Job", job); err != nil {
+		return nil, err
+	}
+	return job, nil
+}
+
+// WatchPod follows the Pod until the watch ends, and returns why; nil where the
+// server ended it in good order. Opened is called when the answer's headers
+// have come. Without a resourceVersion the first event is the present state.
+// Bookmarks carry a Pod that has a resourceVersion only; an ERROR event comes
+// back as an *Error; events of unknown types are handed on without an object.
+func (c *Client) WatchPod(ctx context.Context, resourceVersion string, opened func(), event func(apiwatch.Event)) error {
+	query := url.Values{"watch": {"true"}, "allowWatchBookmarks": {"true"}, "fieldSelector": {"metadata.name=" + c.cfg.Pod}}
+	if resourceVersion != "" {
+		query.Set("resourceVersion", resourceVersion)
+	}
+	a, err := c.exchange(ctx, methodWatch, c.pods(), query, "", nil)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	a.bound.stop() // a watch is silent for as long as nothing happens
+	opened()
+
+	limited := &io.LimitedReader{R: a.Body}
+	dec := json.NewDecoder(limited)
+	for {
+		limited.N = maxObject
+		var raw struct {
+			Type   apiwatch.EventType `json:"type"`
+			Object json.RawMessage    `json:"object"`
+		}
+		if err := dec.Decode(&raw); errors.Is(err, io.EOF) && limited.N > 0 {
+			return nil
+		} else if err != nil {
+			if limited.N <= 0 {
+				err = fmt.Errorf("an event is larger than %d bytes", maxObject)
+			}
+			return a.failed(fmt.Errorf("the watch broke off: %w", err))
+		}
+		ev, err := c.decodeEvent(raw.Type, raw.Object)
+		if err != nil {
+			return err
+		}
+		if ev != nil {
+			event(*ev)
+		}
+	}
+}
+
+func (c *Client) decodeEvent(kind apiwatch.EventType, object []byte) (*apiwatch.Event, error) {
+	broken := func(err error) error {
+		return fmt.Errorf("%s %s: %s event cannot be read: %w", methodWatch, c.pods(), kind, err)
+	}
+	switch kind {
+	case apiwatch.Added, apiwatch.Modified, apiwatch.Deleted, apiwatch.Bookmark:
+		pod := &corev1.Pod{}
+		if err := json.Unmarshal(object, pod); err != nil {
+			return nil, broken(err)
+		}
+		if kind != apiwatch.Bookmark && pod.Name != c.cfg.Pod {
+			return nil, nil // something on the way ignores the fieldSelector
+		}
+		return &apiwatch.Event{Type: kind, Object: pod}, nil
+	case apiwatch.Error:
+		var status metav1.Status
+		if err := json.Unmarshal(object, &status); err != nil {
+			return nil, broken(err)
+		}
+		e := &Error{Method: methodWatch, Path: c.pods(), Code: int(status.Code)}
+		e.setStatus(&status)
+		return nil, e
+	}
+	return &apiwatch.Event{Type: kind}, nil
+}
+
+// StatusPatch is the one thing that is ever written.
+type StatusPatch struct {
+	UID             types.UID // of the Job that is meant; empty: whichever has the name
+	ResourceVersion string    // where not empty, the Job must not have changed since
+	Condition       batchv1.JobCondition
+}
+
+// PatchJobStatus sets the condition and returns the Job as it stands then. Only
+// a Job that carries the condition is a success.
+//
+// It is a strategic merge patch because only that merges conditions by their
+// type: a merge patch or server-side apply would drop those of the Job
+// controller. The UID makes the server refuse a Job of the same name (422).
+func (c *Client) PatchJobStatus(ctx context.Context, p StatusPatch) (*batchv1.Job, error) {
+	body, err := json.Marshal(map[string]any{
+		"metadata": struct {
+			UID             types.UID `json:"uid,omitempty"`
+			ResourceVersion string    `json:"resourceVersion,omitempty"`
+		}{p.UID, p.ResourceVersion},
+		"status": map[string]any{"conditions": []batchv1.JobCondition{p.Condition}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	job := &batchv1.Job{}
+	err = c.object(ctx, http.MethodPatch, c.job()+"/status", nil, string(types.StrategicMergePatchType), body, "Job", job)
+	if err != nil {
+		return nil, err
+	}
+	stands := Condition(job, p.Condition.Type)
+	if stands == nil || stands.Status != p.Condition.Status || stands.Reason != p.Condition.Reason || stands.Message != p.Condition.Message {
+		return nil, fmt.Errorf("PATCH %s/status: the server answered with a Job that does not carry the condition; does an admission webhook change it?", c.job())
+	}
+	return job, nil
+}
+
+// Condition finds a condition of the Job by its type; nil where it has none.
+func Condition(job *batchv1.Job, kind batchv1.JobConditionType) *batchv1.JobCondition {
+	for i := range job.Status.Conditions {
+		if job.Status.Conditions[i].Type == kind {
+			return &job.Status.Conditions[i]
+		}
+	}
+	return nil
+}

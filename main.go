@@ -1,0 +1,173 @@
+// Command status-reporter is a sidecar for Kubernetes Jobs. It waits for the
+// result file of the adapter container beside it, or for the adapter's end
+// without one, and sets one condition on the Job's status.
+//
+// It takes its configuration from the environment only:
+//
+//	JOB_NAME                required; the Job that gets the condition
+//	JOB_NAMESPACE           required; its namespace
+//	POD_NAME                required; the Pod that adapter and reporter are in
+//	RESULTS_PATH            /results/adapter-result.json; what the adapter writes
+//	POLL_INTERVAL_SECONDS   2; between looks at the file, whatever the kernel tells
+//	MAX_WAIT_TIME_SECONDS   300; for the adapter, from the reporter's start
+//	CONDITION_TYPE          Available; none of the Job controller's own
+//	LOG_LEVEL               info; debug, info, warn or error
+//	ADAPTER_CONTAINER_NAME  the first container in the Pod's spec that is not the reporter
+//	SERVICE_ACCOUNT_DIR     /var/run/secrets/kubernetes.io/serviceaccount; token and ca.crt
+//
+// KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT come from the kubelet.
+//
+// Exit codes: 0 the adapter's own result stands on the Job; 1 a fault of the
+// adapter stands on the Job (0 in a Pod with restartPolicy OnFailure, where the
+// kubelet would start the reporter again); 2 misconfigured; 3 the report could
+// not be delivered.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/openshift-hyperfleet/status-reporter/kubeapi"
+	"github.com/openshift-hyperfleet/status-reporter/watch"
+)
+
+// Exit codes.
+const (
+	exitReported      = 0
+	exitFault         = 1
+	exitMisconfigured = 2
+	exitUndelivered   = 3
+)
+
+// memoryLimit makes a container limit of 32 MiB safe.
+const memoryLimit = 20 << 20
+
+func main() {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT) // before anything else: the first may come at once
+	debug.SetMemoryLimit(memoryLimit)
+	p := process{
+		getenv:         os.Getenv,
+		stdout:         os.Stdout,
+		stderr:         os.Stderr,
+		signals:        signals,
+		terminationLog: "/dev/termination-log",
+	}
+	os.Exit(p.run(os.Args[1:]))
+}
+
+// process is what the program has of the world. Nothing else reads the
+// environment.
+type process struct {
+	getenv         func(string) string
+	stdout, stderr io.Writer
+	signals        <-chan os.Signal
+	terminationLog string // written only where the kubelet has made it
+
+	// For tests.
+	dial     func(ctx context.Context, network, address string) (net.Conn, error)
+	pollOnly bool
+}
+
+func (p *process) run(args []string) int {
+	if len(args) > 0 {
+		return p.command(args)
+	}
+	cfg, warnings, err := parseConfig(p.getenv)
+	log := slog.New(slog.NewJSONHandler(p.stderr, &slog.HandlerOptions{Level: cfg.logLevel})).
+		With("job", cfg.job, "namespace", cfg.namespace, "pod", cfg.pod)
+	for _, w := range warnings {
+		log.Warn(w)
+	}
+	client, clientErr := kubeapi.New(kubeapi.Config{
+		Host: cfg.host, Port: cfg.port, ServiceAccountDir: cfg.serviceAccountDir,
+		Namespace: cfg.namespace, Job: cfg.job, Pod: cfg.pod,
+		UserAgent: "status-reporter/" + version, Log: log, Dial: p.dial,
+	})
+	if clientErr != nil {
+		clientErr = fmt.Errorf("SERVICE_ACCOUNT_DIR: %w", clientErr)
+		if err != nil {
+			clientErr = fmt.Errorf("%w; %w", err, clientErr)
+		}
+		err = clientErr
+	}
+	r := &reporter{cfg: cfg, log: log, client: client, finished: p.finish(cfg)}
+	switch {
+	case err != nil && (clientErr != nil || !cfg.addressed()):
+		r.finish(slog.LevelError, "misconfigured", "error", err)
+		return exitMisconfigured
+	case err != nil:
+		defer client.Close()
+		r.misconfigured(err)
+		return exitMisconfigured
+	}
+	defer client.Close()
+	log.Info("started", "version", version, "resultsPath", cfg.resultsPath, "maxWait", cfg.wait.String())
+	return p.observe(r)
+}
+
+// observe runs the observers beside the delivery until the report is made.
+func (p *process) observe(r *reporter) int {
+	ctx, cancel := context.WithCancel(context.Background())
+	terminated := make(chan struct{})
+	r.jobRead = make(chan struct{})
+	r.obs = watch.New(watch.Config{
+		Path: r.cfg.resultsPath, Poll: r.cfg.poll, Wait: r.cfg.wait,
+		Adapter: r.cfg.adapter, Variables: variables,
+		Pods: r.client, Log: r.log, PollOnly: p.pollOnly,
+		Opened:   func() { go r.readJob(ctx) },
+		Stopping: r.client.SetKillAt,
+	})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		r.obs.Run(ctx)
+	}()
+	go func() {
+		select {
+		case <-p.signals:
+			r.obs.Stop()
+			close(terminated)
+		case <-ctx.Done():
+		}
+	}()
+	code := r.report(ctx)
+	if r.obs.Sidecar() && code != exitUndelivered { // that one tries again when it is started again
+		r.log.Debug("a native sidecar that ends is started again; waiting for SIGTERM")
+		<-terminated
+	}
+	cancel()
+	<-done
+	return code
+}
+
+// finish keeps the last line of the run for the kubelet, whatever LOG_LEVEL is.
+func (p *process) finish(cfg config) func(level slog.Level, msg string, args ...any) {
+	return func(level slog.Level, msg string, args ...any) {
+		f, err := os.OpenFile(p.terminationLog, os.O_WRONLY|os.O_TRUNC, 0)
+		if err != nil {
+			return // not in a container
+		}
+		defer f.Close()
+		slog.New(slog.NewJSONHandler(&limited{f, 4096}, nil)).
+			With("job", cfg.job, "namespace", cfg.namespace, "pod", cfg.pod).Log(context.Background(), level, msg, args...)
+	}
+}
+
+// limited writes no more than the kubelet reads.
+type limited struct {
+	w io.Writer
+	n int
+}
+
+func (l *limited) Write(p []byte) (int, error) {
+	_, err := l.w.Write(p[:min(len(p), l.n)])
+	return len(p), err
+}

@@ -1,0 +1,306 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/openshift-hyperfleet/status-reporter/contract"
+	"github.com/openshift-hyperfleet/status-reporter/internal/backoff"
+	"github.com/openshift-hyperfleet/status-reporter/kubeapi"
+	"github.com/openshift-hyperfleet/status-reporter/watch"
+)
+
+const (
+	// firstAnswers is how long a report waits to learn which Job it is for.
+	firstAnswers = time.Second
+	// deliveryTime bounds the delivery where the Pod's end does not.
+	deliveryTime = 30 * time.Minute
+	// misconfiguredTime bounds the report of a reporter that cannot start.
+	misconfiguredTime = 30 * time.Second
+	// farewell is kept of the grace period for the log and the termination message.
+	farewell = 200 * time.Millisecond
+)
+
+// reporter delivers what the observers find.
+type reporter struct {
+	cfg      config
+	log      *slog.Logger
+	client   *kubeapi.Client
+	obs      *watch.Observer // nil in a reporter that is misconfigured
+	finished func(level slog.Level, msg string, args ...any)
+	jobRead  chan struct{} // closed when the first reading of the Job has had its answer
+
+	mu    sync.Mutex
+	first types.UID    // of the Job first read
+	job   *batchv1.Job // as last seen
+}
+
+// finish writes the last line of the run.
+func (r *reporter) finish(level slog.Level, msg string, args ...any) {
+	r.log.Log(context.Background(), level, msg, args...)
+	r.finished(level, msg, args...)
+}
+
+// readJob reads the Job once at the start, off the critical path: missing
+// rights and names are better known early.
+func (r *reporter) readJob(ctx context.Context) {
+	defer close(r.jobRead)
+	if _, err := r.getJob(ctx); err != nil && ctx.Err() == nil {
+		r.log.Warn("the Job cannot be read yet", "error", err)
+	}
+}
+
+func (r *reporter) getJob(ctx context.Context) (*batchv1.Job, error) {
+	job, err := r.client.GetJob(ctx)
+	if err == nil {
+		r.saw(job)
+	}
+	return job, err
+}
+
+func (r *reporter) saw(job *batchv1.Job) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.first == "" {
+		r.first = job.UID
+	}
+	r.job = job
+}
+
+func (r *reporter) lastJob() (*batchv1.Job, types.UID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.job, r.first
+}
+
+// uid is that of the Job which this Pod is for: the Pod's controlling Job where
+// that has the name, else the Job first read.
+func (r *reporter) uid() types.UID {
+	if r.obs != nil {
+		if pod := r.obs.Pod(); pod != nil {
+			owner := metav1.GetControllerOf(pod)
+			if owner != nil && owner.Kind == "Job" && owner.Name == r.cfg.job {
+				return owner.UID
+			}
+		}
+	}
+	_, first := r.lastJob()
+	return first
+}
+
+// report waits for a verdict and delivers it, and what replaces it while it may.
+// It returns the exit code.
+func (r *reporter) report(ctx context.Context) int {
+	d := newDelivery(r)
+	for {
+		v, ready := r.obs.Verdict()
+		if !ready {
+			<-r.obs.Changed()
+			continue
+		}
+		if d.since.IsZero() {
+			r.awaitFirstAnswers()
+			d.since = time.Now()
+		}
+		err := d.deliver(ctx, v)
+		switch {
+		case err == nil && !v.Provisional:
+			r.awaitPod()
+			return r.exitCode(v.Own)
+		case err == nil:
+			<-r.obs.Changed()
+			continue
+		case errors.Is(err, errStands):
+			return exitFault
+		case errors.Is(err, errGivenUp):
+			return exitUndelivered
+		}
+		select {
+		case <-time.After(d.pause.Next(retryAfter(err))):
+		case <-r.obs.Changed(): // the outcome, or the time that is left
+		}
+		r.obs.LookAgain(ctx)
+	}
+}
+
+func (r *reporter) awaitFirstAnswers() {
+	timeout := time.After(firstAnswers)
+	for _, answer := range []<-chan struct{}{r.obs.Known(), r.jobRead} {
+		select {
+		case <-answer:
+		case <-timeout:
+			return
+		}
+	}
+}
+
+// awaitPod waits a little to learn how the kubelet takes the reporter's end,
+// where the report was faster than the Pod's first reading.
+func (r *reporter) awaitPod() {
+	select {
+	case <-r.obs.Known():
+	case <-time.After(5 * firstAnswers):
+	}
+}
+
+// exitCode is 0 for a fault as well where the kubelet would start the reporter
+// again and count it against the Job's backoffLimit.
+func (r *reporter) exitCode(own bool) int {
+	pod := r.obs.Pod()
+	if own || pod != nil && pod.Spec.RestartPolicy == corev1.RestartPolicyOnFailure {
+		return exitReported
+	}
+	return exitFault
+}
+
+func retryAfter(err error) time.Duration {
+	var e *kubeapi.Error
+	if errors.As(err, &e) {
+		return e.Wait
+	}
+	return 0
+}
+
+var (
+	// errStands: an interruption never replaces what another Pod has reported.
+	errStands  = errors.New("the Job has a report already")
+	errGivenUp = errors.New("given up")
+)
+
+// delivery is the write, tried until it is done or cannot be.
+type delivery struct {
+	*reporter
+	pause     backoff.Backoff
+	since     time.Time // of the first attempt
+	delivered *contract.Outcome
+	lastError string
+}
+
+func newDelivery(r *reporter) *delivery {
+	return &delivery{reporter: r, pause: backoff.Backoff{Min: 100 * time.Millisecond, Max: 5 * time.Second}}
+}
+
+// deliver makes one attempt, if there is anything to write. Its error is one
+// to try again after, unless it is errStands or errGivenUp.
+func (d *delivery) deliver(ctx context.Context, v watch.Verdict) error {
+	end := d.since.Add(deliveryTime)
+	if !v.KillAt.IsZero() && v.KillAt.Add(-farewell).Before(end) {
+		end = v.KillAt.Add(-farewell)
+	}
+	ctx, cancel := context.WithDeadline(ctx, end)
+	defer cancel()
+	outcome, err := d.attempt(ctx, v)
+	about := []any{"type", d.cfg.conditionType, "status", outcome.Status, "reason", outcome.Reason, "message", outcome.Message}
+	switch {
+	case err == nil:
+		if d.delivered == nil || *d.delivered != outcome {
+			d.delivered = &outcome
+			d.finish(slog.LevelInfo, "reported", about...)
+		}
+		return nil
+	case errors.Is(err, errStands):
+		d.finish(slog.LevelWarn, "not reported: a report stands on the Job already", append(about, "error", err)...)
+		return errStands
+	case kubeapi.Final(err, time.Since(d.since)):
+		d.finish(slog.LevelError, "not reported: the API server refuses it", append(about, "error", err)...)
+		return errGivenUp
+	case ctx.Err() != nil || !time.Now().Before(end):
+		d.finish(slog.LevelError, "not reported: no time is left", append(about, "error", err)...)
+		return errGivenUp
+	}
+	if text := err.Error(); text != d.lastError {
+		d.lastError = text
+		d.log.Warn("the report is not delivered yet; trying on", "error", err)
+	}
+	return err
+}
+
+// attempt writes the outcome, unless it stands as delivered already.
+func (d *delivery) attempt(ctx context.Context, v watch.Verdict) (contract.Outcome, error) {
+	job, _ := d.lastJob()
+	outcome := v.For(job)
+	uid := d.uid()
+	if v.NeedsJob() || uid == "" {
+		fresh, err := d.getJob(ctx)
+		switch {
+		case err == nil && uid != "" && fresh.UID != uid:
+			return outcome, kubeapi.ErrReplaced
+		case err == nil:
+			job, uid, outcome = fresh, d.uid(), v.For(fresh)
+		case !forbidden(err):
+			return outcome, err
+		default:
+			outcome = v.For(nil) // as far as it can be told without the Job
+		}
+	}
+	if d.delivered != nil && *d.delivered == outcome {
+		return outcome, nil
+	}
+	patch := kubeapi.StatusPatch{UID: uid, Condition: d.condition(outcome, job)}
+	if outcome.Reason == contract.ReasonAdapterInterrupted && job != nil && d.delivered == nil {
+		if c := kubeapi.Condition(job, d.cfg.conditionType); c != nil && outweighs(c, outcome) {
+			return outcome, fmt.Errorf("%w: %s=%s (%s)", errStands, c.Type, c.Status, c.Reason)
+		}
+		patch.ResourceVersion = job.ResourceVersion // a replacement Pod may be faster still
+	}
+	after, err := d.client.PatchJobStatus(ctx, patch)
+	if err != nil {
+		return outcome, err
+	}
+	d.saw(after)
+	return outcome, nil
+}
+
+// outweighs tells that a condition on the Job says more than an interruption:
+// another Pod of the Job has reported.
+func outweighs(c *batchv1.JobCondition, interrupted contract.Outcome) bool {
+	return c.Status == corev1.ConditionTrue ||
+		c.Status == corev1.ConditionFalse && interrupted.Status == contract.Unknown
+}
+
+// condition makes the outcome a condition. Its lastTransitionTime moves only
+// when the status changes, as the API conventions have it.
+func (r *reporter) condition(o contract.Outcome, job *batchv1.Job) batchv1.JobCondition {
+	now := metav1.Now()
+	c := batchv1.JobCondition{
+		Type: r.cfg.conditionType, Status: corev1.ConditionStatus(o.Status), Reason: o.Reason, Message: o.Message,
+		LastProbeTime: now, LastTransitionTime: now,
+	}
+	if job != nil {
+		if old := kubeapi.Condition(job, c.Type); old != nil && old.Status == c.Status && !old.LastTransitionTime.IsZero() {
+			c.LastTransitionTime = old.LastTransitionTime
+		}
+	}
+	return c
+}
+
+// misconfigured tells the Job of a reporter that cannot start.
+func (r *reporter) misconfigured(err error) {
+	r.log.Error("misconfigured", "error", err)
+	d := newDelivery(r)
+	d.since = time.Now()
+	v := watch.Verdict{KillAt: d.since.Add(misconfiguredTime), Outcome: contract.Misconfigured(err)}
+	r.client.SetKillAt(v.KillAt)
+	for {
+		err := d.deliver(context.Background(), v)
+		if err == nil || errors.Is(err, errGivenUp) {
+			return
+		}
+		time.Sleep(d.pause.Next(retryAfter(err)))
+	}
+}
+
+func forbidden(err error) bool {
+	var e *kubeapi.Error
+	return errors.As(err, &e) && e.Code == http.StatusForbidden
+}

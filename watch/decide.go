@@ -1,0 +1,267 @@
+package watch
+
+import (
+	"time"
+
+	"github.com/openshift-hyperfleet/status-reporter/contract"
+)
+
+const (
+	// minSettle is how long an invalid file must stay as it is before it is
+	// believed: adapters write slowly and in pieces.
+	minSettle = 10 * time.Second
+	// readPatience bounds the wait for a fresh reading of the Pod.
+	readPatience = 30 * time.Minute
+)
+
+// moment orders what happened: a look or a reading that began at a moment has
+// seen all that happened up to it.
+type moment int
+
+// state is all that has been seen. It changes only between decisions.
+type state struct {
+	path     string // of the result file, for messages
+	wait     time.Duration
+	settle   time.Duration
+	deadline time.Time
+
+	now    time.Time
+	moment moment
+
+	file      look
+	looked    moment    // when the last look began
+	fileSince time.Time // the file has been the same since
+	writing   bool      // a writer is known to hold it open
+
+	pod       *facts // nil before the first reading
+	ended     moment // when the adapter was first seen ended for good
+	key       string // of the last end seen
+	innocent  bool   // that end was first seen while somebody else was ending the Pod
+	podRead   moment // when the last fresh reading began that was answered or refused
+	podFailed moment // when the last fresh reading began that failed for a reason that may pass
+
+	stop stop
+
+	// The moments at which these were first noticed; 0: not yet.
+	overdue, settled, stopped, due moment
+	dueSince                       time.Time
+}
+
+// step is what to do next. Nothing of it: wait.
+type step struct {
+	speak *Verdict
+	look  bool // at the file, freshly
+	read  bool // the Pod, freshly
+}
+
+// decide is the decision, and the only one: its rules are those of the
+// README's table, in order. It has no effects.
+func (s *state) decide() step {
+	if s.file.kind == fileValid {
+		return s.say(Verdict{Own: true, Outcome: s.file.result.Outcome()})
+	}
+	if s.pod != nil && s.pod.ended != nil {
+		if s.looked < s.ended {
+			return step{look: true}
+		}
+		return s.say(s.ending(s.pod.ended))
+	}
+	if s.pod != nil && s.pod.failed {
+		if s.looked < s.ended {
+			return step{look: true}
+		}
+		return s.say(s.interrupted())
+	}
+	var next step
+	switch {
+	case s.overdue != 0:
+		if next = s.confirm(s.overdue, s.deadline); next == (step{}) {
+			return s.say(s.timedOut())
+		}
+	case s.settled != 0:
+		if next = s.confirm(s.settled, s.fileSince.Add(s.settle)); next == (step{}) {
+			return s.say(s.invalid())
+		}
+	}
+	if s.stop.begun() {
+		stop := s.decideStop()
+		stop.look, stop.read = stop.look || next.look, stop.read || next.read
+		return stop
+	}
+	return next
+}
+
+// wake is when the clock alone may change the decision; zero: never again.
+func (s *state) wake() (at time.Time) {
+	times := []time.Time{s.deadline}
+	if s.candidate() {
+		times = append(times, s.fileSince.Add(s.settle))
+	}
+	if s.stop.begun() {
+		times = append(times, s.speakAt())
+	}
+	for _, t := range times {
+		if t.After(s.now) && (at.IsZero() || t.Before(at)) {
+			at = t
+		}
+	}
+	return at
+}
+
+// confirm asks for what must be seen after a moment before anything is told
+// that rests on the adapter still running: half a file may be what an OOM kill
+// left a moment ago. An empty step means that all of it is there.
+func (s *state) confirm(since moment, at time.Time) step {
+	patient := s.now.Sub(at) < readPatience
+	return step{look: s.looked < since, read: s.podRead < since && patient}
+}
+
+// decideStop tells nothing before it has to: in its grace period the adapter
+// may still write its result.
+func (s *state) decideStop() step {
+	if s.looked < s.stopped || s.due != 0 && s.looked < s.due {
+		return step{look: true, read: s.podRead < s.stopped && s.stop.gone.IsZero()}
+	}
+	if s.due != 0 {
+		return s.say(s.interrupted())
+	}
+	next := step{read: s.podRead < s.stopped}
+	if s.podFailed >= s.stopped && s.podRead < s.stopped || s.pod == nil && s.podRead >= s.stopped {
+		early := s.say(s.interrupted())
+		early.speak.Provisional = true
+		early.read = next.read
+		return early
+	}
+	return next
+}
+
+// note marks what the clock has brought about.
+func (s *state) note(now time.Time) {
+	s.now = now
+	s.mark(&s.overdue, !now.Before(s.deadline))
+	s.mark(&s.settled, s.candidate() && now.Sub(s.fileSince) >= s.settle)
+	s.mark(&s.stopped, s.stop.begun())
+	before := s.due
+	s.mark(&s.due, s.stop.begun() && !now.Before(s.speakAt()))
+	if before == 0 {
+		s.dueSince = now
+	}
+}
+
+// sawPod takes in a reading of the Pod.
+func (s *state) sawPod(f facts) {
+	if f.deleting {
+		seen(&s.stop.deletion, s.now)
+	}
+	last := f.ended
+	if last == nil {
+		last = f.crashed
+	}
+	if last != nil && last.key != s.key {
+		s.key, s.innocent = last.key, f.disrupted()
+	}
+	s.mark(&s.ended, f.ended != nil || f.failed)
+	s.pod = &f
+}
+
+// sawFile takes in a look that began at a moment and a time.
+func (s *state) sawFile(l look, began moment, at time.Time) {
+	if s.looked == 0 || l.kind != s.file.kind || l.version != s.file.version {
+		s.fileSince = at
+	}
+	s.file, s.looked = l, max(s.looked, began)
+}
+
+func (s *state) mark(m *moment, holds bool) {
+	switch {
+	case !holds:
+		*m = 0
+	case *m == 0:
+		s.moment++
+		*m = s.moment
+	}
+}
+
+// candidate is an invalid file that would be believed if it stayed.
+func (s *state) candidate() bool { return s.file.kind == fileInvalid && !s.writing }
+
+func (s *state) say(v Verdict) step {
+	if s.stop.begun() {
+		v.KillAt = s.killAt()
+	}
+	return step{speak: &v}
+}
+
+// ending judges an adapter that has ended for good.
+func (s *state) ending(e *ending) Verdict {
+	switch {
+	case !e.oom && (e.unknown || s.innocent && (e.code == 143 || e.code == 137)):
+		v := s.cut()
+		v.cut.adapter = e.String()
+		return v
+	case e.oom || e.code != 0:
+		return Verdict{Outcome: e.outcome()}
+	case s.file.kind == fileAbsent:
+		return Verdict{Outcome: contract.MissingResults(s.path)}
+	}
+	return s.invalid()
+}
+
+func (s *state) timedOut() Verdict {
+	switch {
+	case s.file.kind != fileAbsent:
+		return s.invalid()
+	case s.pod == nil:
+		return Verdict{Outcome: contract.Timeout(s.wait, "")}
+	case s.pod.crashed != nil:
+		return Verdict{Outcome: s.pod.crashed.outcome()}
+	}
+	return Verdict{Outcome: contract.Timeout(s.wait, s.pod.waiting)}
+}
+
+func (s *state) interrupted() Verdict {
+	switch {
+	case s.file.kind != fileAbsent:
+		return s.invalid()
+	case s.pod != nil && s.pod.crashed != nil:
+		return Verdict{Outcome: s.pod.crashed.outcome()}
+	}
+	return s.cut()
+}
+
+func (s *state) invalid() Verdict { return Verdict{Outcome: contract.InvalidFormat(s.file.err)} }
+
+// cut is the interruption as far as the Pod tells.
+func (s *state) cut() Verdict {
+	cut := &interruption{}
+	if s.pod != nil {
+		cut.causes = append(cut.causes, s.pod.causes...)
+	}
+	switch {
+	case !s.stop.gone.IsZero():
+		cut.causes = append(cut.causes, "the Pod is gone")
+	case !s.stop.deletion.IsZero():
+		cut.causes = append(cut.causes, "the Pod is being deleted")
+	}
+	if s.pod != nil && s.pod.failed && s.pod.running {
+		cut.adapter = "the node no longer reports on the adapter"
+	}
+	return Verdict{cut: cut}
+}
+
+func (s *state) grace() (grace time.Duration, sidecar bool) {
+	if s.pod == nil {
+		return defaultGrace, false
+	}
+	return s.pod.grace, s.pod.sidecar
+}
+
+func (s *state) killAt() time.Time {
+	kill := s.stop.killAt(s.grace())
+	if s.due != 0 && !kill.After(s.dueSince) {
+		return s.dueSince.Add(lateLeft) // the time was up before anybody looked, and yet it lives
+	}
+	return kill
+}
+
+func (s *state) speakAt() time.Time { return s.stop.speakAt(s.grace()) }

@@ -1,0 +1,124 @@
+package watch
+
+import (
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// ending is how a run of the adapter's container ended.
+type ending struct {
+	key     string // tells one end from another: container ID
+	code    int32
+	oom     bool
+	unknown bool   // the kubelet lost sight of the container: code and reason are its guess
+	state   string // the reason of the container's state, such as Error
+	message string // the termination message, or the signal
+}
+
+// facts is what one reading of the Pod tells about the adapter.
+type facts struct {
+	ended    *ending // for good: the kubelet will not start it again
+	crashed  *ending // the last known end other than exit 0, of a container that may start again
+	waiting  string  // why the container has not started
+	running  bool
+	failed   bool // the Pod is Failed, whatever its containers read
+	deleting bool
+	causes   []string // of a disruption, in words
+	grace    time.Duration
+
+	sidecar   bool // the reporter is a native sidecar
+	onFailure bool // the Pod restarts containers that fail
+}
+
+// defaultGrace is the API's default for terminationGracePeriodSeconds.
+const defaultGrace = 30 * time.Second
+
+// disrupted tells that somebody other than the adapter is ending the Pod.
+func (f *facts) disrupted() bool { return f.deleting || len(f.causes) > 0 }
+
+// factsOf reads the Pod for what it tells about the adapter.
+func factsOf(pod *corev1.Pod, r roles) facts {
+	f := facts{
+		failed:    pod.Status.Phase == corev1.PodFailed,
+		deleting:  pod.DeletionTimestamp != nil,
+		grace:     gracePeriod(pod),
+		causes:    causes(pod),
+		sidecar:   r.sidecar,
+		onFailure: pod.Spec.RestartPolicy == corev1.RestartPolicyOnFailure,
+	}
+	if r.adapter == nil {
+		return f
+	}
+	s := status(pod, r.adapter.Name)
+	if s == nil {
+		return f
+	}
+	f.running = s.State.Running != nil
+	last := end(s.State.Terminated)
+	if last == nil {
+		last = end(s.LastTerminationState.Terminated)
+	}
+	if w := s.State.Waiting; w != nil {
+		f.waiting = phrase(w.Reason, w.Message)
+	}
+	over := f.failed || f.deleting || pod.Status.Phase == corev1.PodSucceeded
+	if last != nil && !f.running && (over || s.State.Terminated != nil && !restarts(r.adapter, pod.Spec.RestartPolicy, last.code)) {
+		f.ended = last
+		return f
+	}
+	if last != nil && (last.code != 0 || last.oom) {
+		f.crashed = last
+	}
+	return f
+}
+
+func end(t *corev1.ContainerStateTerminated) *ending {
+	if t == nil {
+		return nil
+	}
+	return &ending{
+		key:     t.ContainerID + t.FinishedAt.String(),
+		code:    t.ExitCode,
+		oom:     t.Reason == "OOMKilled",
+		unknown: t.Reason == "ContainerStatusUnknown",
+		state:   t.Reason,
+		message: t.Message,
+	}
+}
+
+// gracePeriod is what the Pod has between SIGTERM and SIGKILL.
+func gracePeriod(pod *corev1.Pod) time.Duration {
+	switch {
+	case pod.DeletionGracePeriodSeconds != nil:
+		return time.Duration(*pod.DeletionGracePeriodSeconds) * time.Second
+	case pod.Spec.TerminationGracePeriodSeconds != nil:
+		return time.Duration(*pod.Spec.TerminationGracePeriodSeconds) * time.Second
+	}
+	return defaultGrace
+}
+
+// causes says who ends the Pod, as far as its status tells: evictions and the
+// like in its reason, disruptions in the condition of that name (KEP-3329).
+func causes(pod *corev1.Pod) (causes []string) {
+	if pod.Status.Phase == corev1.PodFailed && pod.Status.Reason != "" {
+		causes = append(causes, phrase(pod.Status.Reason, pod.Status.Message))
+	}
+	for i := range pod.Status.Conditions {
+		c := &pod.Status.Conditions[i]
+		if c.Type == corev1.DisruptionTarget && c.Status == corev1.ConditionTrue && (len(causes) == 0 || c.Reason != pod.Status.Reason) {
+			causes = append(causes, phrase(c.Reason, c.Message))
+		}
+	}
+	return causes
+}
+
+func phrase(reason, message string) string {
+	switch {
+	case message == "":
+		return reason
+	case reason == "":
+		return message
+	}
+	return reason + ": " + message
+}

@@ -1,0 +1,149 @@
+package watch
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+)
+
+const (
+	lookBurst    = 10
+	lookInterval = 50 * time.Millisecond // after the burst: an adapter may rewrite its file in a loop
+	// lookPatience bounds the wait for a filesystem that does not answer.
+	lookPatience = 5 * time.Second
+)
+
+// fileEvent is what the kernel tells of the result file's directory.
+type fileEvent struct {
+	other    bool // it is about another name there
+	look     bool // the file may be another one now
+	modified bool // somebody is writing
+	created  bool // somebody may be about to
+	closed   bool // nobody is known to be writing any more
+	lost     bool // the directory is not the one at its path any more
+}
+
+// found is a look that began at a moment and a time.
+type found struct {
+	look
+	began moment
+	at    time.Time
+}
+
+// fileObserver looks at the result file when there is reason to. Looks are made
+// by a goroutine of their own, since a network filesystem may never answer.
+type fileObserver struct {
+	path     string
+	pollOnly bool
+	log      *slog.Logger
+
+	events  <-chan fileEvent // nil while not subscribed
+	found   chan found
+	want    bool      // an event or the poll interval asks for a look
+	looking time.Time // when the look under way began; zero: none
+	link    bool
+	created bool
+	writing bool // a writer is known
+
+	tokens int       // looks that are left of the burst
+	filled time.Time // when tokens was counted
+	told   string
+}
+
+func newFileObserver(path string, pollOnly bool, log *slog.Logger) *fileObserver {
+	return &fileObserver{path: path, pollOnly: pollOnly, log: log, found: make(chan found, 1), tokens: lookBurst, filled: time.Now()}
+}
+
+// subscribe does so unless it is done already. Where it cannot be done, the
+// looks at every poll interval go on.
+func (o *fileObserver) subscribe(ctx context.Context) {
+	if o.events != nil || o.pollOnly {
+		return
+	}
+	events, err := subscribe(ctx, o.path)
+	if err != nil {
+		if text := err.Error(); text != o.told {
+			o.told = text
+			o.log.Debug("no file events; looking every poll interval", "error", err)
+		}
+		return
+	}
+	o.events, o.told = events, ""
+}
+
+// take takes in an event; ok is false when there will be no more of them.
+func (o *fileObserver) take(ctx context.Context, ev fileEvent, ok bool) {
+	switch {
+	case !ok || ev.lost:
+		if !ok {
+			o.events = nil
+			o.subscribe(ctx)
+		}
+		o.want, o.writing, o.created = true, false, false
+	case ev.other:
+		o.want = o.want || o.link && ev.look // the link's target has another name
+	default:
+		if ev.closed {
+			o.writing, o.created = false, false
+		}
+		o.writing = o.writing || ev.modified
+		o.created = o.created || ev.created
+		o.want = o.want || ev.look
+	}
+}
+
+// look begins a look where one is needed for a decision or wanted and within
+// the rate. A needed look does not wait for one under way that does not answer.
+func (o *fileObserver) look(needed bool, began moment, now time.Time) {
+	if !o.looking.IsZero() {
+		if needed && now.Sub(o.looking) >= lookPatience {
+			select {
+			case o.found <- found{look{kind: fileNotYet, err: errors.New("not readable: the filesystem does not answer")}, began, now}:
+			default: // it has just answered
+			}
+		}
+		return
+	}
+	if !needed && !(o.want && o.allowed(now)) {
+		return
+	}
+	o.want, o.looking = false, now
+	go func() { o.found <- found{lookAt(o.path), began, now} }()
+}
+
+// done takes note of a look that has come back.
+func (o *fileObserver) done(f found) {
+	if f.at.Equal(o.looking) {
+		o.looking = time.Time{}
+	}
+	o.link = f.link
+	// A created file has a writer, unless it was made by linking.
+	o.writing = o.writing || o.created && f.alone
+	o.created = false
+}
+
+func (o *fileObserver) allowed(now time.Time) bool {
+	if n := int(now.Sub(o.filled) / lookInterval); n > 0 {
+		o.tokens = min(lookBurst, o.tokens+n)
+		o.filled = o.filled.Add(time.Duration(n) * lookInterval)
+	}
+	if o.tokens == 0 {
+		return false
+	}
+	o.tokens--
+	return true
+}
+
+// wake is when the clock alone gives reason to act; zero: never.
+func (o *fileObserver) wake(needed bool) time.Time {
+	switch {
+	case !o.looking.IsZero():
+		if needed {
+			return o.looking.Add(lookPatience)
+		}
+	case o.want:
+		return o.filled.Add(lookInterval)
+	}
+	return time.Time{}
+}

@@ -1,0 +1,13 @@
+//go:build !linux
+
+package watch
+
+import (
+	"context"
+	"errors"
+)
+
+// subscribe is for Linux only; elsewhere the looks at every poll interval serve.
+func subscribe(context.Context, string) (<-chan fileEvent, error) {
+	return nil, errors.ErrUnsupported
+}

@@ -1,0 +1,278 @@
+package watch
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/openshift-hyperfleet/status-reporter/internal/backoff"
+)
+
+// loop feeds the state. Only its own goroutine touches it.
+type loop struct {
+	*Observer
+	s    state
+	file *fileObserver
+
+	news    chan podNews
+	reads   chan reading
+	reading bool            // one is under way
+	quiet   bool            // one is due, because the watch does not tell
+	retry   time.Time       // not before this is the Pod read again
+	pause   backoff.Backoff // between readings that fail
+	endPod  context.CancelFunc
+
+	complaint string    // the last one about the containers' names
+	killAt    time.Time // the last word to Stopping
+	askers    []asker
+}
+
+// reading is the answer to a fresh reading of the Pod that began at a moment.
+type reading struct {
+	podNews
+	began moment
+}
+
+// asker waits for a look that begins at a moment or later.
+type asker struct {
+	since moment
+	done  chan struct{}
+}
+
+// Run observes until ctx ends.
+func (o *Observer) Run(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	podCtx, endPod := context.WithCancel(ctx)
+	l := &loop{
+		Observer: o,
+		file:     newFileObserver(o.cfg.Path, o.cfg.PollOnly, o.log),
+		news:     make(chan podNews),
+		reads:    make(chan reading, 1),
+		pause:    backoff.Backoff{Min: 100 * time.Millisecond, Max: 5 * time.Second},
+		endPod:   endPod,
+	}
+	l.s = state{
+		path: o.cfg.Path, wait: o.cfg.Wait, settle: max(o.cfg.Poll, minSettle),
+		deadline: time.Now().Add(o.cfg.Wait),
+	}
+	var all sync.WaitGroup
+	all.Go(func() { l.observePod(podCtx) })
+	l.run(ctx, &all)
+	endPod()
+	cancel()
+	all.Wait()
+}
+
+func (l *loop) observePod(ctx context.Context) {
+	p := &podObserver{
+		pods:   l.cfg.Pods,
+		poll:   max(l.cfg.Poll, minPodPoll),
+		log:    l.log,
+		opened: sync.OnceFunc(l.cfg.Opened),
+		send: func(n podNews) {
+			select {
+			case l.news <- n:
+			case <-ctx.Done():
+			}
+		},
+	}
+	p.run(ctx)
+}
+
+func (l *loop) run(ctx context.Context, all *sync.WaitGroup) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	poll := time.NewTicker(l.cfg.Poll)
+	defer poll.Stop()
+	l.file.subscribe(ctx) // first subscribe, then look
+	l.file.want = true
+	for ctx.Err() == nil {
+		now := time.Now()
+		l.s.note(now)
+		step := l.s.decide()
+		l.publish(step.speak)
+		if l.s.stop.begun() {
+			l.stopping()
+		}
+		l.file.look(step.look || len(l.askers) > 0, l.s.moment, now)
+		if (step.read || l.quiet) && !l.reading && !now.Before(l.retry) {
+			l.read(ctx, all)
+		}
+		timer.Reset(l.untilWake(now, step))
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		case <-poll.C:
+			l.file.subscribe(ctx)
+			l.file.want = true
+		case ev, ok := <-l.file.events:
+			l.file.take(ctx, ev, ok)
+			l.s.writing = l.file.writing
+		case found := <-l.file.found:
+			l.saw(found)
+		case n := <-l.news:
+			l.take(n, 0)
+		case r := <-l.reads:
+			l.reading = false
+			l.take(r.podNews, r.began)
+		case <-l.sigterm:
+			if seen(&l.s.stop.sigterm, time.Now()) {
+				l.log.Info("told to stop")
+				l.retry = time.Time{}
+			}
+		case done := <-l.asks:
+			l.s.moment++
+			l.askers = append(l.askers, asker{l.s.moment, done})
+		}
+	}
+}
+
+// untilWake is how long nothing but an event can change anything.
+func (l *loop) untilWake(now time.Time, step step) time.Duration {
+	at := l.s.wake()
+	for _, t := range []time.Time{l.file.wake(step.look || len(l.askers) > 0), l.retry} {
+		if t.After(now) && (at.IsZero() || t.Before(at)) {
+			at = t
+		}
+	}
+	if at.IsZero() {
+		return l.cfg.Poll
+	}
+	return at.Sub(now)
+}
+
+// publish makes a verdict known, and tells of it where it is another one.
+func (l *loop) publish(v *Verdict) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if v.same(l.verdict) {
+		return
+	}
+	l.verdict = v
+	select {
+	case l.changed <- struct{}{}:
+	default:
+	}
+}
+
+func (l *loop) stopping() {
+	if at := l.s.killAt(); !at.Equal(l.killAt) {
+		l.killAt = at
+		l.cfg.Stopping(at)
+	}
+}
+
+func (l *loop) saw(f found) {
+	l.file.done(f)
+	l.s.writing = l.file.writing
+	l.s.sawFile(f.look, f.began, f.at)
+	waiting := l.askers[:0]
+	for _, a := range l.askers {
+		if f.began < a.since {
+			waiting = append(waiting, a)
+			continue
+		}
+		// The verdict of this look must be out before the asker goes on.
+		l.s.note(time.Now())
+		l.publish(l.s.decide().speak)
+		close(a.done)
+	}
+	l.askers = waiting
+}
+
+// read reads the Pod in the background.
+func (l *loop) read(ctx context.Context, all *sync.WaitGroup) {
+	l.reading, l.quiet = true, false
+	began := l.s.moment
+	all.Go(func() {
+		pod, err := l.cfg.Pods.GetPod(ctx, false)
+		l.reads <- reading{podNews{pod: pod, err: err}, began}
+	})
+}
+
+// take takes in news of the Pod; began is above 0 where it is a fresh reading.
+func (l *loop) take(n podNews, began moment) {
+	l.s.now = time.Now()
+	fresh := began > 0
+	switch {
+	case n.quiet:
+		l.quiet = true
+	case n.gone:
+		l.gone()
+	case n.err == nil:
+		l.sawPod(n.pod)
+		l.pause.Reset()
+	case !refused(n.err):
+		l.log.Debug("the Pod cannot be read now", "error", n.err)
+		if fresh {
+			l.s.podFailed = began
+			l.retry = l.s.now.Add(l.pause.Next(wish(n.err)))
+		}
+		return
+	case code(n.err) == http.StatusNotFound && l.s.pod != nil:
+		if n.cached {
+			l.quiet = true // a lagging cache is no proof
+			return
+		}
+		l.gone()
+	default:
+		l.complain(fmt.Sprintf("the Pod cannot be read, so the result file alone is followed: %v", n.err))
+		l.closeKnown()
+	}
+	if fresh {
+		l.s.podRead = began
+	}
+}
+
+func (l *loop) gone() {
+	if seen(&l.s.stop.gone, l.s.now) {
+		l.log.Info("the Pod is gone")
+	}
+	l.endPod()
+}
+
+func (l *loop) sawPod(pod *corev1.Pod) {
+	l.mu.Lock()
+	last := l.pod
+	l.mu.Unlock()
+	switch {
+	case last == nil:
+	case last.UID != pod.UID:
+		l.gone() // another one has its name
+		return
+	case !newer(pod, last):
+		return
+	}
+	r, err := assign(pod, l.cfg.Adapter, l.cfg.Variables)
+	if err != nil {
+		l.complain(err.Error() + "; the result file alone is followed")
+	}
+	if last == nil && err == nil {
+		l.log.Info("following the adapter", "container", r.adapter.Name, "nativeSidecar", r.sidecar)
+	}
+	l.mu.Lock()
+	l.pod, l.sidecar = pod, r.sidecar
+	l.mu.Unlock()
+	l.s.sawPod(factsOf(pod, r))
+	l.closeKnown()
+}
+
+func (l *loop) closeKnown() {
+	select {
+	case <-l.known:
+	default:
+		close(l.known)
+	}
+}
+
+// complain logs each complaint once.
+func (l *loop) complain(text string) {
+	if text != l.complaint {
+		l.complaint = text
+		l.log.Error(text)
+	}
+}

@@ -1,0 +1,111 @@
+package watch
+
+import (
+	"fmt"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/openshift-hyperfleet/status-reporter/contract"
+)
+
+// Verdict is what there is to report.
+type Verdict struct {
+	Own         bool      // the adapter's own result
+	Provisional bool      // told early because the Pod cannot be read; more may be learnt
+	KillAt      time.Time // when the process must expect SIGKILL; zero: no end in sight
+
+	Outcome contract.Outcome // as far as the Job has no part in it: see For
+
+	cut *interruption // where set, the Job tells the rest
+}
+
+// interruption is a run that ended through no fault of the adapter's.
+type interruption struct {
+	causes  []string // that the Pod tells
+	adapter string   // what became of the adapter, where that is known
+}
+
+// NeedsJob tells that the outcome depends on the Job as it is now.
+func (v Verdict) NeedsJob() bool { return v.cut != nil }
+
+// For is the outcome, given the Job as last read; nil where it cannot be read.
+func (v Verdict) For(job *batchv1.Job) contract.Outcome {
+	if v.cut == nil {
+		return v.Outcome
+	}
+	why := append([]string(nil), v.cut.causes...)
+	if job != nil {
+		for _, kind := range []batchv1.JobConditionType{batchv1.JobFailed, batchv1.JobFailureTarget, batchv1.JobComplete} {
+			c := trueCondition(job, kind)
+			if c == nil {
+				continue
+			}
+			if c.Reason == batchv1.JobReasonDeadlineExceeded {
+				return contract.JobDeadline(phrase(c.Reason, c.Message), v.cut.adapter)
+			}
+			why = append(why, "Job "+string(kind)+": "+phrase(c.Reason, c.Message))
+			break
+		}
+		if suspended(job) {
+			why = append(why, "the Job is suspended")
+		}
+	}
+	if v.cut.adapter != "" {
+		why = append(why, v.cut.adapter)
+	}
+	if len(why) == 0 {
+		why = append(why, "the reporter received SIGTERM")
+	}
+	return contract.Interrupted(mayTryAgain(job), why...)
+}
+
+func trueCondition(job *batchv1.Job, kind batchv1.JobConditionType) *batchv1.JobCondition {
+	for i := range job.Status.Conditions {
+		if c := &job.Status.Conditions[i]; c.Type == kind && c.Status == corev1.ConditionTrue {
+			return c
+		}
+	}
+	return nil
+}
+
+func suspended(job *batchv1.Job) bool { return job.Spec.Suspend != nil && *job.Spec.Suspend }
+
+// mayTryAgain tells whether another Pod of the Job may follow. Where it cannot
+// be told the answer is no: on a Job that is over, Unknown would leave its
+// reader waiting for ever.
+func mayTryAgain(job *batchv1.Job) bool {
+	if job == nil {
+		return false
+	}
+	for _, kind := range []batchv1.JobConditionType{batchv1.JobFailureTarget, batchv1.JobFailed, batchv1.JobComplete} {
+		if trueCondition(job, kind) != nil {
+			return false
+		}
+	}
+	limit := int32(6) // the API's default
+	if job.Spec.BackoffLimit != nil {
+		limit = *job.Spec.BackoffLimit
+	}
+	return job.Status.Failed < limit || job.Spec.PodFailurePolicy != nil || suspended(job)
+}
+
+// outcome is what the end of the adapter means where no valid result came.
+func (e *ending) outcome() contract.Outcome {
+	if e.oom {
+		return contract.OOMKilled(e.message)
+	}
+	return contract.ExitedWithError(e.code, e.state, e.message)
+}
+
+func (e *ending) String() string { return fmt.Sprintf("adapter container exited with code %d", e.code) }
+
+// same tells that two verdicts, or none, say the same.
+func (v *Verdict) same(other *Verdict) bool {
+	if v == nil || other == nil {
+		return v == other
+	}
+	return v.Own == other.Own && v.Provisional == other.Provisional && v.KillAt.Equal(other.KillAt) &&
+		v.NeedsJob() == other.NeedsJob() && v.For(nil) == other.For(nil)
+}
