@@ -55,7 +55,7 @@ func bubble(t *testing.T, f func(h *harness)) {
 // defaultCase is a Pod whose adapter runs.
 func defaultCase(t *testing.T) suite.Case {
 	for _, c := range suite.Load(t, suite.Containers) {
-		if c.Name == "running-at-deadline" {
+		if c.Name == "deadline-running" {
 			return c
 		}
 	}

@@ -228,7 +228,7 @@ func (d *delivery) deliver(ctx context.Context, v watch.Verdict) error {
 // attempt writes the outcome, unless it stands as delivered already.
 func (d *delivery) attempt(ctx context.Context, v watch.Verdict) (contract.Outcome, error) {
 	job, _ := d.lastJob()
-	outcome := v.For(job)
+	outcome := v.For(job, nil)
 	uid := d.uid()
 	if v.NeedsJob() || uid == "" {
 		fresh, err := d.getJob(ctx)
@@ -236,11 +236,12 @@ func (d *delivery) attempt(ctx context.Context, v watch.Verdict) (contract.Outco
 		case err == nil && uid != "" && fresh.UID != uid:
 			return outcome, kubeapi.ErrReplaced
 		case err == nil:
-			job, uid, outcome = fresh, d.uid(), v.For(fresh)
+			job, uid = fresh, d.uid()
+			outcome = v.For(fresh, d.podAfter(ctx, v))
 		case !forbidden(err):
 			return outcome, err
 		default:
-			outcome = v.For(nil) // as far as it can be told without the Job
+			outcome = v.For(nil, nil) // as far as it can be told without the Job
 		}
 	}
 	if d.delivered != nil && *d.delivered == outcome {
@@ -259,6 +260,20 @@ func (d *delivery) attempt(ctx context.Context, v watch.Verdict) (contract.Outco
 	}
 	d.saw(after)
 	return outcome, nil
+}
+
+// podAfter is the Pod as it is after the Job has been read, which is when its
+// finalizer tells whether the Job's status counts it; nil where it cannot be read.
+func (d *delivery) podAfter(ctx context.Context, v watch.Verdict) *corev1.Pod {
+	if !v.NeedsJob() {
+		return nil
+	}
+	pod, err := d.client.GetPod(ctx, false)
+	var e *kubeapi.Error
+	if errors.As(err, &e) && e.Code == http.StatusNotFound && e.FromAPI {
+		return &corev1.Pod{} // gone, and so counted
+	}
+	return pod
 }
 
 // outweighs tells that a condition on the Job says more than an interruption:

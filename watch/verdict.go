@@ -2,6 +2,7 @@ package watch
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -30,8 +31,9 @@ type interruption struct {
 // NeedsJob tells that the outcome depends on the Job as it is now.
 func (v Verdict) NeedsJob() bool { return v.cut != nil }
 
-// For is the outcome, given the Job as last read; nil where it cannot be read.
-func (v Verdict) For(job *batchv1.Job) contract.Outcome {
+// For is the outcome, given the Job and then the Pod as last read; nil where
+// they cannot be read.
+func (v Verdict) For(job *batchv1.Job, pod *corev1.Pod) contract.Outcome {
 	if v.cut == nil {
 		return v.Outcome
 	}
@@ -58,7 +60,7 @@ func (v Verdict) For(job *batchv1.Job) contract.Outcome {
 	if len(why) == 0 {
 		why = append(why, "the reporter received SIGTERM")
 	}
-	return contract.Interrupted(mayTryAgain(job), why...)
+	return contract.Interrupted(mayTryAgain(job, pod), why...)
 }
 
 func trueCondition(job *batchv1.Job, kind batchv1.JobConditionType) *batchv1.JobCondition {
@@ -75,7 +77,7 @@ func suspended(job *batchv1.Job) bool { return job.Spec.Suspend != nil && *job.S
 // mayTryAgain tells whether another Pod of the Job may follow. Where it cannot
 // be told the answer is no: on a Job that is over, Unknown would leave its
 // reader waiting for ever.
-func mayTryAgain(job *batchv1.Job) bool {
+func mayTryAgain(job *batchv1.Job, pod *corev1.Pod) bool {
 	if job == nil {
 		return false
 	}
@@ -88,7 +90,24 @@ func mayTryAgain(job *batchv1.Job) bool {
 	if job.Spec.BackoffLimit != nil {
 		limit = *job.Spec.BackoffLimit
 	}
-	return job.Status.Failed < limit || job.Spec.PodFailurePolicy != nil || suspended(job)
+	return failures(job, pod) <= limit || job.Spec.PodFailurePolicy != nil || suspended(job)
+}
+
+// failures is how many Pods have failed when this one has. The Job controller
+// counts a Pod it deletes at once, others when they have ended, and in both
+// cases takes its finalizer away once the Job's status accounts for it; so the
+// Job must have been read before the Pod.
+func failures(job *batchv1.Job, pod *corev1.Pod) int32 {
+	n := job.Status.Failed
+	var listed bool
+	if u := job.Status.UncountedTerminatedPods; u != nil {
+		n += int32(len(u.Failed))
+		listed = pod != nil && slices.Contains(u.Failed, pod.UID)
+	}
+	if pod == nil || !listed && slices.Contains(pod.Finalizers, batchv1.JobTrackingFinalizer) {
+		n++
+	}
+	return n
 }
 
 // outcome is what the end of the adapter means where no valid result came.
@@ -107,5 +126,5 @@ func (v *Verdict) same(other *Verdict) bool {
 		return v == other
 	}
 	return v.Own == other.Own && v.Provisional == other.Provisional && v.KillAt.Equal(other.KillAt) &&
-		v.NeedsJob() == other.NeedsJob() && v.For(nil) == other.For(nil)
+		v.NeedsJob() == other.NeedsJob() && v.For(nil, nil) == other.For(nil, nil)
 }
