@@ -15,35 +15,35 @@ import (
 func TestGolden(t *testing.T) {
 	for _, c := range suite.Load(t) {
 		t.Run(c.String(), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { playGolden(newHarness(t, c), c) })
+			synctest.Test(t, func(t *testing.T) { playGolden(newHarness(t, c).rig, c) })
 		})
 	}
 }
 
-func playGolden(h *harness, c suite.Case) {
-	t := h.t
-	h.start()
+func playGolden(r *rig, c suite.Case) {
+	t := r.t
+	r.start()
 	switch c.Trigger {
 	case suite.Stop:
-		h.sigterm()
+		r.sigterm()
 	case suite.Gone:
-		h.server.DeletePod(namespace, podName)
+		r.api.DeletePod(namespace, podName)
 	}
 	if c.NativeSidecar && c.Trigger != suite.Stop {
-		h.awaitReport()
+		r.awaitReport()
 		select {
-		case code := <-h.exit:
+		case code := <-r.exit:
 			t.Fatalf("a native sidecar ended before SIGTERM, with exit code %d", code)
 		default:
-			h.sigterm()
+			r.sigterm()
 		}
 	}
-	h.end(c.ExitCode)
-	got := h.condition()
+	r.end(c.ExitCode)
+	got := r.condition()
 	if got == nil {
 		t.Fatal("the Job carries no condition")
 	}
-	want := c.Want(h.path)
+	want := c.Want(r.path)
 	if len(c.Names) > 0 {
 		for _, name := range c.Names {
 			if !strings.Contains(got.Message, name) {

@@ -112,6 +112,12 @@ func (r *reporter) report(ctx context.Context) int {
 			r.awaitFirstAnswers()
 			d.since = time.Now()
 		}
+		if !v.Own { // a valid result wins over all that is not delivered yet
+			r.obs.LookAgain(ctx)
+			if v, ready = r.obs.Verdict(); !ready {
+				continue
+			}
+		}
 		err := d.deliver(ctx, v)
 		switch {
 		case err == nil && !v.Provisional:
@@ -126,10 +132,9 @@ func (r *reporter) report(ctx context.Context) int {
 			return exitUndelivered
 		}
 		select {
-		case <-time.After(d.pause.Next(retryAfter(err))):
+		case <-time.After(d.wait(v, err)):
 		case <-r.obs.Changed(): // the outcome, or the time that is left
 		}
-		r.obs.LookAgain(ctx)
 	}
 }
 
@@ -193,10 +198,7 @@ func newDelivery(r *reporter) *delivery {
 // deliver makes one attempt, if there is anything to write. Its error is one
 // to try again after, unless it is errStands or errGivenUp.
 func (d *delivery) deliver(ctx context.Context, v watch.Verdict) error {
-	end := d.since.Add(deliveryTime)
-	if !v.KillAt.IsZero() && v.KillAt.Add(-farewell).Before(end) {
-		end = v.KillAt.Add(-farewell)
-	}
+	end := d.end(v)
 	ctx, cancel := context.WithDeadline(ctx, end)
 	defer cancel()
 	outcome, err := d.attempt(ctx, v)
@@ -223,6 +225,20 @@ func (d *delivery) deliver(ctx context.Context, v watch.Verdict) error {
 		d.log.Warn("the report is not delivered yet; trying on", "error", err)
 	}
 	return err
+}
+
+// end is when the delivery is given up.
+func (d *delivery) end(v watch.Verdict) time.Time {
+	end := d.since.Add(deliveryTime)
+	if kill := v.KillAt.Add(-farewell); !v.KillAt.IsZero() && kill.Before(end) {
+		return kill
+	}
+	return end
+}
+
+// wait is the pause after an attempt that failed.
+func (d *delivery) wait(v watch.Verdict, err error) time.Duration {
+	return min(d.pause.Next(retryAfter(err)), time.Until(d.end(v)))
 }
 
 // attempt writes the outcome, unless it stands as delivered already.
@@ -311,7 +327,7 @@ func (r *reporter) misconfigured(err error) {
 		if err == nil || errors.Is(err, errGivenUp) {
 			return
 		}
-		time.Sleep(d.pause.Next(retryAfter(err)))
+		time.Sleep(d.wait(v, err))
 	}
 }
 

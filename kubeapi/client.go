@@ -49,17 +49,20 @@ type Client struct {
 	conn   *connection
 	killAt time.Time // when the process will be killed; zero: not known
 	bounds map[*bound]struct{}
+	slow   map[string]bool // methods whose last answer took longer than a used connection may
 }
 
 // New checks that the token and the CA are there and usable. It sends nothing.
 func New(cfg Config) (*Client, error) {
-	c := &Client{cfg: cfg, bounds: map[*bound]struct{}{}}
+	c := &Client{cfg: cfg, bounds: map[*bound]struct{}{}, slow: map[string]bool{}}
 	if _, err := c.token(); err != nil {
 		return nil, err
 	}
 	var err error
-	c.conn, err = c.connect()
-	return c, err
+	if c.conn, err = c.connect(); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // Close ends all requests and connections.
@@ -92,7 +95,7 @@ func (c *Client) exchange(ctx context.Context, method, path string, query url.Va
 	ctx, cancel := context.WithCancelCause(ctx)
 	unlink := context.AfterFunc(conn.ctx, func() { cancel(context.Cause(conn.ctx)) })
 	a := &answer{
-		bound:  c.newBound(cancel),
+		bound:  c.newBound(method, cancel),
 		done:   func() { unlink(); cancel(nil) },
 		failed: func(err error) error { return c.failed(ctx, conn, method, path, err) },
 	}
@@ -102,7 +105,7 @@ func (c *Client) exchange(ctx context.Context, method, path string, query url.Va
 	if method == methodWatch {
 		verb = http.MethodGet
 	}
-	req, err := http.NewRequestWithContext(a.bound.trace(ctx), verb, target.String(), bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(a.bound.trace(ctx, conn), verb, target.String(), bytes.NewReader(body))
 	if err != nil {
 		a.Close()
 		return nil, err
@@ -115,16 +118,23 @@ func (c *Client) exchange(ctx context.Context, method, path string, query url.Va
 	}
 	// RoundTrip, not http.Client: redirects are answers here, and neither
 	// cookies nor proxies have any business with a bearer token.
+	began := time.Now()
 	resp, err := conn.transport.RoundTrip(req)
 	if err != nil {
 		defer a.Close()
 		return nil, a.failed(err)
 	}
+	conn.answered.Store(true)
+	c.setSlow(method, time.Since(began) > usedTimeout)
 	a.Response = resp
 	a.bound.answered()
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		defer a.Close()
-		return nil, readError(method, path, resp)
+		e, broken := readError(method, path, resp)
+		if broken != nil {
+			a.failed(broken) // the connection may be dead
+		}
+		return nil, e
 	}
 	return a, nil
 }
@@ -136,6 +146,7 @@ func (c *Client) failed(ctx context.Context, conn *connection, method, path stri
 	var timeout *timeoutError
 	switch {
 	case errors.As(cause, &timeout):
+		c.setSlow(method, true)
 		c.abandon(conn, timeout)
 		err = timeout
 	case untrusted(err):

@@ -11,12 +11,13 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 const (
-	// A pooled connection answers fast or is dead; a new one has to be dialled
-	// and shake hands first.
+	// A connection that has answered before answers fast or is dead; a new one
+	// has to be dialled and shake hands, and may lead to a slow server.
 	usedTimeout = 3 * time.Second
 	newTimeout  = 10 * time.Second
 	minTimeout  = 200 * time.Millisecond
@@ -30,6 +31,7 @@ type connection struct {
 	transport *http.Transport
 	ctx       context.Context // ends with the connection; its cause says why
 	cancel    context.CancelCauseFunc
+	answered  atomic.Bool // a request has had its answer: the connection is used
 }
 
 func (c *Client) connect() (*connection, error) {
@@ -81,7 +83,8 @@ func (c *Client) abandon(conn *connection, why error) {
 
 func (conn *connection) retire(why error) {
 	conn.cancel(why)
-	conn.transport.CloseIdleConnections()
+	// Its requests end soon, not now; only then is there anything idle to close.
+	time.AfterFunc(time.Second, conn.transport.CloseIdleConnections)
 }
 
 func untrusted(err error) bool {
@@ -110,8 +113,9 @@ func (c *Client) cap(d time.Duration) time.Duration {
 
 // bound ends a request that is not answered in time.
 type bound struct {
-	client *Client
-	timer  *time.Timer
+	client  *Client
+	timer   *time.Timer
+	patient bool // the last request of the kind was not answered soon
 
 	mu    sync.Mutex
 	limit time.Duration
@@ -126,10 +130,10 @@ func (e *timeoutError) Error() string {
 	return fmt.Sprintf("no answer within %s", e.after.Round(time.Millisecond))
 }
 
-func (c *Client) newBound(cancel context.CancelCauseFunc) *bound {
+func (c *Client) newBound(method string, cancel context.CancelCauseFunc) *bound {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	b := &bound{client: c, limit: c.cap(newTimeout)}
+	b := &bound{client: c, patient: c.slow[method], limit: c.cap(newTimeout)}
 	b.at = time.Now().Add(b.limit)
 	b.timer = time.AfterFunc(b.limit, func() {
 		b.mu.Lock()
@@ -140,11 +144,20 @@ func (c *Client) newBound(cancel context.CancelCauseFunc) *bound {
 	return b
 }
 
-// trace shortens the bound when the request gets a connection that has been
-// used before.
-func (b *bound) trace(ctx context.Context) context.Context {
+// setSlow notes how a kind of request fares. The next one after a time-out has
+// the time that a new connection has, also where the watch is the first on it:
+// a server that takes five seconds for a PATCH must get a report too.
+func (c *Client) setSlow(method string, slow bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.slow[method] = slow
+}
+
+// trace shortens the bound when the request gets a connection that has
+// answered before.
+func (b *bound) trace(ctx context.Context, conn *connection) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
-		if info.Reused {
+		if info.Reused && conn.answered.Load() && !b.patient {
 			b.shorten(usedTimeout)
 		}
 	}})

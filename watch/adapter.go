@@ -32,6 +32,7 @@ func assign(pod *corev1.Pod, name string, own []string) (roles, error) {
 			return r, fmt.Errorf("ADAPTER_CONTAINER_NAME: the Pod has no container %q", name)
 		}
 		if r.adapter == r.reporter {
+			r.adapter = nil
 			return r, fmt.Errorf("ADAPTER_CONTAINER_NAME: container %q is the reporter itself", name)
 		}
 		return r, nil

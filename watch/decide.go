@@ -123,6 +123,9 @@ func (s *state) decideStop() step {
 		return step{look: true, read: s.podRead < s.stopped && s.stop.gone.IsZero()}
 	}
 	if s.due != 0 {
+		if s.podRead < s.due && s.podFailed < s.due && s.stop.late(s.sidecar()).IsZero() {
+			return step{read: true} // once more: nobody may have told of the adapter's end
+		}
 		return s.say(s.interrupted())
 	}
 	next := step{read: s.podRead < s.stopped}
@@ -165,11 +168,16 @@ func (s *state) sawPod(f facts) {
 }
 
 // sawFile takes in a look that began at a moment and a time.
+// Of two results the first stands, whatever becomes of the file.
 func (s *state) sawFile(l look, began moment, at time.Time) {
-	if s.looked == 0 || l.kind != s.file.kind || l.version != s.file.version {
+	s.looked = max(s.looked, began)
+	if s.file.kind == fileValid {
+		return
+	}
+	if s.fileSince.IsZero() || l.kind != s.file.kind || l.version != s.file.version {
 		s.fileSince = at
 	}
-	s.file, s.looked = l, max(s.looked, began)
+	s.file = l
 }
 
 func (s *state) mark(m *moment, holds bool) {
@@ -214,7 +222,7 @@ func (s *state) timedOut() Verdict {
 	case s.pod == nil:
 		return Verdict{Outcome: contract.Timeout(s.wait, "")}
 	case s.pod.crashed != nil:
-		return Verdict{Outcome: s.pod.crashed.outcome()}
+		return s.ending(s.pod.crashed)
 	}
 	return Verdict{Outcome: contract.Timeout(s.wait, s.pod.waiting)}
 }
@@ -224,7 +232,7 @@ func (s *state) interrupted() Verdict {
 	case s.file.kind != fileAbsent:
 		return s.invalid()
 	case s.pod != nil && s.pod.crashed != nil:
-		return Verdict{Outcome: s.pod.crashed.outcome()}
+		return s.ending(s.pod.crashed)
 	}
 	return s.cut()
 }
@@ -255,6 +263,8 @@ func (s *state) grace() (grace time.Duration, sidecar bool) {
 	}
 	return s.pod.grace, s.pod.sidecar
 }
+
+func (s *state) sidecar() bool { return s.pod != nil && s.pod.sidecar }
 
 func (s *state) killAt() time.Time {
 	kill := s.stop.killAt(s.grace())

@@ -89,13 +89,15 @@ func end(t *corev1.ContainerStateTerminated) *ending {
 
 // gracePeriod is what the Pod has between SIGTERM and SIGKILL.
 func gracePeriod(pod *corev1.Pod) time.Duration {
-	switch {
-	case pod.DeletionGracePeriodSeconds != nil:
-		return time.Duration(*pod.DeletionGracePeriodSeconds) * time.Second
-	case pod.Spec.TerminationGracePeriodSeconds != nil:
-		return time.Duration(*pod.Spec.TerminationGracePeriodSeconds) * time.Second
+	seconds := pod.DeletionGracePeriodSeconds
+	if seconds == nil {
+		seconds = pod.Spec.TerminationGracePeriodSeconds
 	}
-	return defaultGrace
+	if seconds == nil {
+		return defaultGrace
+	}
+	const most = int64(365 * 24 * time.Hour / time.Second) // the API has no limit, a Duration has
+	return time.Duration(min(*seconds, most)) * time.Second
 }
 
 // causes says who ends the Pod, as far as its status tells: evictions and the

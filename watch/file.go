@@ -39,7 +39,9 @@ var seed = maphash.MakeSeed()
 // which must not gain the reporter's rights. It cannot leave the file's
 // directory, cannot wait, and reads no more than the contract allows.
 func lookAt(path string) look {
-	root, err := os.OpenRoot(filepath.Dir(path))
+	// With "/." the kernel itself refuses what is no directory: opening a FIFO
+	// in its place would wait for a writer.
+	root, err := os.OpenRoot(filepath.Dir(path) + "/.")
 	if err != nil {
 		return unreadable(err)
 	}

@@ -95,9 +95,9 @@ func (o *fileObserver) take(ctx context.Context, ev fileEvent, ok bool) {
 
 // look begins a look where one is needed for a decision or wanted and within
 // the rate. A needed look does not wait for one under way that does not answer.
-func (o *fileObserver) look(needed bool, began moment, now time.Time) {
+func (o *fileObserver) look(needed bool, began moment, now time.Time, patience time.Duration) {
 	if !o.looking.IsZero() {
-		if needed && now.Sub(o.looking) >= lookPatience {
+		if needed && now.Sub(o.looking) >= patience {
 			select {
 			case o.found <- found{look{kind: fileNotYet, err: errors.New("not readable: the filesystem does not answer")}, began, now}:
 			default: // it has just answered
@@ -136,11 +136,11 @@ func (o *fileObserver) allowed(now time.Time) bool {
 }
 
 // wake is when the clock alone gives reason to act; zero: never.
-func (o *fileObserver) wake(needed bool) time.Time {
+func (o *fileObserver) wake(needed bool, patience time.Duration) time.Time {
 	switch {
 	case !o.looking.IsZero():
 		if needed {
-			return o.looking.Add(lookPatience)
+			return o.looking.Add(patience)
 		}
 	case o.want:
 		return o.filled.Add(lookInterval)

@@ -98,7 +98,7 @@ func (l *loop) run(ctx context.Context, all *sync.WaitGroup) {
 		if l.s.stop.begun() {
 			l.stopping()
 		}
-		l.file.look(step.look || len(l.askers) > 0, l.s.moment, now)
+		l.file.look(step.look || len(l.askers) > 0, l.s.moment, now, l.patience(now))
 		if (step.read || l.quiet) && !l.reading && !now.Before(l.retry) {
 			l.read(ctx, all)
 		}
@@ -134,7 +134,7 @@ func (l *loop) run(ctx context.Context, all *sync.WaitGroup) {
 // untilWake is how long nothing but an event can change anything.
 func (l *loop) untilWake(now time.Time, step step) time.Duration {
 	at := l.s.wake()
-	for _, t := range []time.Time{l.file.wake(step.look || len(l.askers) > 0), l.retry} {
+	for _, t := range []time.Time{l.file.wake(step.look || len(l.askers) > 0, l.patience(now)), l.retry} {
 		if t.After(now) && (at.IsZero() || t.Before(at)) {
 			at = t
 		}
@@ -143,6 +143,15 @@ func (l *loop) untilWake(now time.Time, step step) time.Duration {
 		return l.cfg.Poll
 	}
 	return at.Sub(now)
+}
+
+// patience is how long a look may take: a filesystem that does not answer must
+// not cost the report as well.
+func (l *loop) patience(now time.Time) time.Duration {
+	if !l.s.stop.begun() {
+		return lookPatience
+	}
+	return min(lookPatience, max(0, l.s.killAt().Sub(now)/3))
 }
 
 // publish makes a verdict known, and tells of it where it is another one.

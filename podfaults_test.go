@@ -1,0 +1,325 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/openshift-hyperfleet/status-reporter/contract"
+	"github.com/openshift-hyperfleet/status-reporter/kubeapi/kubetest"
+)
+
+const halfFile = `{"status":"succ`
+
+func interruptedBy(status contract.ConditionStatus, why string) contract.Outcome {
+	return contract.Outcome{Status: status, Reason: contract.ReasonAdapterInterrupted,
+		Message: "Adapter was stopped before it produced results: " + why}
+}
+
+// podFaults are Pods as they really are, while time passes. What one look at a
+// Pod tells is in the golden suite.
+func podFaults() []story {
+	oom := contract.Outcome{Status: contract.False, Reason: contract.ReasonAdapterOOMKilled,
+		Message: "Adapter container was killed due to out of memory (OOMKilled)"}
+	return []story{
+		{name: "OnFailure: crash, then success", want: good, play: func(h *harness) {
+			h.onFailure()
+			h.run(10 * time.Second)
+			h.crash()
+			time.Sleep(time.Second)
+			h.restart()
+			time.Sleep(10 * time.Second)
+			h.finish()
+		}},
+		{name: "OnFailure: crash loop until the timeout", want: crashed, within: 301 * time.Second, play: func(h *harness) {
+			h.onFailure()
+			h.run(10 * time.Second)
+			for range 5 {
+				h.crash()
+				time.Sleep(time.Second)
+				h.restart()
+				time.Sleep(20 * time.Second)
+			}
+		}},
+		{name: "half a file, then killed for its memory", want: oom, exit: 1, within: 11 * time.Second, play: func(h *harness) {
+			h.run(10 * time.Second)
+			h.write(halfFile)
+			h.terminate(137, "OOMKilled")
+		}},
+		{name: "half a file, then killed for its memory, and no watch tells", want: oom, exit: 1, within: 25 * time.Second, play: func(h *harness) {
+			deny(h, "watch pods")
+			h.run(10 * time.Second)
+			h.write(halfFile)
+			time.Sleep(9 * time.Second)
+			h.terminate(137, "OOMKilled")
+		}},
+		{name: "half a file, the API server down when it would be believed, then killed for its memory", want: oom, exit: 1, within: 40 * time.Second, play: func(h *harness) {
+			h.run(10 * time.Second)
+			h.write(halfFile)
+			h.server.Down()
+			time.Sleep(5 * time.Second)
+			h.terminate(137, "OOMKilled")
+			time.Sleep(10 * time.Second)
+			h.server.Up()
+		}},
+		{name: "crash seen, not delivered yet, and a result after all", want: good, within: 30 * time.Second, play: func(h *harness) {
+			h.run(10 * time.Second)
+			h.server.Fault(patches, kubetest.Status(500, "", "not now").Times(8))
+			h.crash()
+			time.Sleep(100 * time.Millisecond)
+			h.finish()
+		}},
+		{name: "result in the same moment as exit 1", want: good, within: 11 * time.Second, play: func(h *harness) {
+			h.run(10 * time.Second)
+			h.finish()
+			h.crash()
+		}},
+		{name: "result two seconds before the timeout", want: good, within: 301 * time.Second, play: func(h *harness) {
+			h.run(298 * time.Second)
+			h.finish()
+		}},
+		{name: "result in the last moment, which no poll would see", want: good, within: 301 * time.Second,
+			env: map[string]string{"POLL_INTERVAL_SECONDS": "200"}, play: func(h *harness) {
+				h.run(299 * time.Second)
+				h.finish()
+			}},
+		{name: "crash in the last moment, and no watch tells", want: crashed, exit: 1, within: 301 * time.Second,
+			env: map[string]string{"POLL_INTERVAL_SECONDS": "200"}, play: func(h *harness) {
+				deny(h, "watch pods")
+				h.run(299 * time.Second)
+				h.crash()
+			}},
+		{name: "timeout while the API server is down, and a result after all", want: good, within: 340 * time.Second, play: func(h *harness) {
+			h.run(290 * time.Second)
+			h.server.Down()
+			time.Sleep(30 * time.Second)
+			h.finish()
+			h.server.Up()
+		}},
+		{name: "the Pod is deleted by force", want: interruptedBy(contract.Unknown, "the Pod is gone"), exit: 1, within: 12 * time.Second, play: func(h *harness) {
+			h.run(10 * time.Second)
+			h.server.DeletePod(namespace, podName)
+		}},
+		{name: "the Pod is not to be found at all", want: good, within: 13 * time.Second, play: func(h *harness) {
+			h.server.DeletePod(namespace, podName)
+			h.run(10 * time.Second)
+			h.finish()
+		}},
+	}
+}
+
+// stopFaults are the ways in which a run is ended from outside.
+func stopFaults() []story {
+	return []story{
+		{name: "SIGTERM before the watch, then a result", want: good, within: 13 * time.Second, play: func(h *harness) {
+			h.sigterm()
+			h.run(10 * time.Second)
+			h.finish()
+		}},
+		{name: "SIGTERM while waiting, and nothing more", want: interruptedBy(contract.Unknown, "the reporter received SIGTERM"), exit: 1, within: 36 * time.Second, play: func(h *harness) {
+			h.run(10 * time.Second)
+			h.sigterm()
+		}},
+		{name: "SIGTERM twice", want: good, within: 33 * time.Second, play: func(h *harness) {
+			h.run(10 * time.Second)
+			h.sigterm()
+			time.Sleep(10 * time.Second)
+			h.sigterm()
+			time.Sleep(10 * time.Second)
+			h.finish()
+		}},
+		{name: "SIGTERM with the result just written", want: good, within: 11 * time.Second, play: func(h *harness) {
+			h.run(10 * time.Second)
+			h.finish()
+			h.sigterm()
+		}},
+		{name: "SIGTERM, and the adapter writes in its grace period", want: good, within: 33 * time.Second, play: func(h *harness) {
+			h.run(10 * time.Second)
+			h.delete(30)
+			h.sigterm()
+			time.Sleep(20 * time.Second)
+			h.finish()
+		}},
+		{name: "SIGTERM, and the adapter crashes in its grace period", want: crashed, exit: 1, within: 21 * time.Second, play: func(h *harness) {
+			h.run(10 * time.Second)
+			h.delete(30)
+			h.sigterm()
+			time.Sleep(10 * time.Second)
+			h.crash()
+		}},
+		{name: "SIGTERM in the middle of the PATCH", want: good, within: 25 * time.Second, play: func(h *harness) {
+			h.server.Fault(patches, kubetest.HangRequest())
+			h.run(10 * time.Second)
+			h.finish()
+			time.Sleep(2500 * time.Millisecond)
+			h.delete(10)
+			h.sigterm()
+		}},
+		{name: "SIGTERM with the API server down for 5 s", want: good, within: 25 * time.Second, play: func(h *harness) {
+			h.run(10 * time.Second)
+			h.server.Down()
+			h.finish()
+			h.sigterm()
+			time.Sleep(5 * time.Second)
+			h.server.Up()
+		}},
+		{name: "SIGTERM with the API server down for good", want: nothing, exit: 3, within: 40 * time.Second, play: func(h *harness) {
+			h.run(10 * time.Second)
+			h.server.Down()
+			h.finish()
+			h.sigterm()
+		}},
+		{name: "SIGTERM with a grace period of 10 s on a dead connection", want: good, within: 20 * time.Second, play: func(h *harness) {
+			h.grace(10)
+			h.run(10 * time.Second)
+			h.server.FreezeConnections()
+			h.finish()
+			h.sigterm()
+		}},
+		{name: "SIGTERM with a grace period of 10 s on a dead connection, and no result",
+			want: interruptedBy(contract.Unknown, "the Pod is being deleted"), exit: 1, within: 20 * time.Second, play: func(h *harness) {
+				h.grace(10)
+				h.run(10 * time.Second)
+				h.server.FreezeConnections()
+				h.delete(10)
+				h.sigterm()
+			}},
+		{name: "SIGTERM with a grace period of 2 s", want: interruptedBy(contract.Unknown, "the Pod is being deleted"), exit: 1, within: 12 * time.Second, play: func(h *harness) {
+			h.run(10 * time.Second)
+			h.delete(2)
+			h.sigterm()
+		}},
+		{name: "SIGTERM, the Pod cannot be read, and a result in the grace period", want: good, within: 33 * time.Second, play: func(h *harness) {
+			deny(h, "get pods", "watch pods")
+			h.run(10 * time.Second)
+			h.sigterm()
+			time.Sleep(20 * time.Second)
+			h.finish()
+		}},
+		{name: "SIGTERM, the Pod cannot be read, and nothing more", want: interruptedBy(contract.Unknown, "the reporter received SIGTERM"), exit: 1, within: 41 * time.Second, play: func(h *harness) {
+			deny(h, "get pods", "watch pods")
+			h.run(10 * time.Second)
+			h.sigterm()
+		}},
+		{name: "a deletionTimestamp without SIGTERM, and a result in the grace period", want: good, within: 33 * time.Second, play: func(h *harness) {
+			h.run(10 * time.Second)
+			h.delete(30)
+			time.Sleep(20 * time.Second)
+			h.finish()
+		}},
+		{name: "a deletionTimestamp without SIGTERM, and nothing more", want: interruptedBy(contract.Unknown, "the Pod is being deleted"), exit: 1, within: 36 * time.Second, play: func(h *harness) {
+			h.run(10 * time.Second)
+			h.delete(30)
+		}},
+		{name: "half a file, then SIGTERM and nothing more", exit: 1, within: 36 * time.Second,
+			want: contract.Outcome{Status: contract.False, Reason: contract.ReasonInvalidResultFormat,
+				Message: "Failed to parse adapter result: not valid JSON: unexpected end"},
+			play: func(h *harness) {
+				h.run(10 * time.Second)
+				h.write(halfFile)
+				time.Sleep(time.Second)
+				h.delete(10)
+				h.sigterm()
+			}},
+	}
+}
+
+// sidecarFaults are those of a reporter that is a native sidecar.
+func sidecarFaults() []story {
+	return []story{
+		{name: "native sidecar: stays after an early report until SIGTERM", want: good, within: 71 * time.Second, play: func(h *harness) {
+			h.nativeSidecar()
+			h.run(10 * time.Second)
+			h.finish()
+			time.Sleep(time.Minute)
+			h.sigterm()
+		}},
+		{name: "native sidecar: SIGTERM a moment before the adapter's crash is told", want: crashed, exit: 1, within: 11 * time.Second, play: func(h *harness) {
+			h.nativeSidecar()
+			h.run(10 * time.Second)
+			h.sigterm()
+			time.Sleep(34 * time.Millisecond)
+			h.crash()
+		}},
+		{name: "native sidecar: SIGTERM a moment before the adapter's crash, and no watch tells", want: crashed, exit: 1, within: 20 * time.Second, play: func(h *harness) {
+			h.nativeSidecar()
+			h.grace(10)
+			deny(h, "watch pods")
+			h.run(10 * time.Second)
+			h.sigterm()
+			time.Sleep(34 * time.Millisecond)
+			h.crash()
+		}},
+		{name: "native sidecar: the Pod is deleted, and the adapter uses up its grace period", exit: 1, within: 41 * time.Second,
+			want: interruptedBy(contract.Unknown, "the Pod is being deleted"), play: func(h *harness) {
+				h.nativeSidecar()
+				h.run(10 * time.Second)
+				h.delete(30)
+				time.Sleep(30 * time.Second)
+				h.sigterm()
+			}},
+		{name: "native sidecar: the Pod is deleted, and the adapter writes in its grace period", want: good, within: 33 * time.Second, play: func(h *harness) {
+			h.nativeSidecar()
+			h.run(10 * time.Second)
+			h.delete(30)
+			time.Sleep(20 * time.Second)
+			h.finish()
+			time.Sleep(100 * time.Millisecond)
+			h.sigterm()
+		}},
+		{name: "native sidecar: SIGTERM on a Pod that is being deleted: no time to observe", exit: 1, within: 12 * time.Second,
+			want: interruptedBy(contract.Unknown, "the Pod is being deleted"), play: func(h *harness) {
+				h.nativeSidecar()
+				h.run(10 * time.Second)
+				h.sigterm()
+				time.Sleep(10 * time.Millisecond)
+				h.delete(30)
+			}},
+	}
+}
+
+func (h *harness) onFailure() {
+	h.updatePod(func(pod *corev1.Pod) { pod.Spec.RestartPolicy = corev1.RestartPolicyOnFailure })
+}
+
+// restart is the kubelet's after a crash: only lastState tells of it then.
+func (h *harness) restart() {
+	h.updatePod(func(pod *corev1.Pod) {
+		s := adapterStatus(pod)
+		s.LastTerminationState, s.State = s.State, corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}
+		s.RestartCount++
+	})
+}
+
+func (h *harness) grace(seconds int64) {
+	h.updatePod(func(pod *corev1.Pod) { pod.Spec.TerminationGracePeriodSeconds = &seconds })
+}
+
+// delete is the API server's part of a graceful deletion.
+func (h *harness) delete(seconds int64) {
+	h.updatePod(func(pod *corev1.Pod) {
+		at := metav1.NewTime(time.Now().Add(time.Duration(seconds) * time.Second))
+		pod.DeletionTimestamp, pod.DeletionGracePeriodSeconds = &at, &seconds
+	})
+}
+
+// nativeSidecar makes the reporter an init container that always restarts.
+func (h *harness) nativeSidecar() {
+	h.updatePod(func(pod *corev1.Pod) {
+		always := corev1.ContainerRestartPolicyAlways
+		for i, c := range pod.Spec.Containers {
+			if c.Name == "status-reporter" {
+				c.RestartPolicy = &always
+				pod.Spec.InitContainers = append(pod.Spec.InitContainers, c)
+				pod.Spec.Containers = append(pod.Spec.Containers[:i:i], pod.Spec.Containers[i+1:]...)
+				return
+			}
+		}
+	})
+}
+
+func TestPodFaults(t *testing.T)     { playStories(t, podFaults()) }
+func TestStopFaults(t *testing.T)    { playStories(t, stopFaults()) }
+func TestSidecarFaults(t *testing.T) { playStories(t, sidecarFaults()) }
