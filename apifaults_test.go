@@ -19,7 +19,6 @@ var (
 	anything = kubetest.Match{}
 	patches  = kubetest.Match{Verb: "patch"}
 	watches  = kubetest.Match{Verb: "watch"}
-	podGets  = kubetest.Match{Verb: "get", Resource: "pods"}
 )
 
 // apiFaults is the API server on bad days. In each the adapter does its work,

@@ -16,9 +16,13 @@ var (
 const usage = `status-reporter sets a condition on a Kubernetes Job from the result of the adapter beside it.
 
 Usage:
-  status-reporter            run as the sidecar; configured by the environment
-  status-reporter version    print version, commit and build date
-  status-reporter help       print this
+  status-reporter               run as the sidecar; configured by the environment
+  status-reporter validate FILE print the condition that a result file makes, and what is wrong with it
+  status-reporter write         write a result file, from an adapter in shell
+  status-reporter version       print version, commit and build date
+  status-reporter help          print this
+
+validate and write tell more with -h.
 
 Documentation: README.md
 `
@@ -26,6 +30,10 @@ Documentation: README.md
 // command runs what is not the sidecar itself.
 func (p *process) command(args []string) int {
 	switch args[0] {
+	case "validate":
+		return p.validate(args[1:])
+	case "write":
+		return p.write(args[1:])
 	case "version", "--version", "-version":
 		fmt.Fprintln(p.stdout, versionLine())
 	case "help", "--help", "-h", "-help":

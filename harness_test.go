@@ -69,7 +69,7 @@ func decode[T any](t *testing.T, data []byte) *T {
 // acknowledged lists the patches that the server itself answered with success.
 func (h *harness) acknowledged() (patches []kubetest.Request) {
 	for _, r := range h.server.Requests(kubetest.Match{Verb: "patch"}) {
-		if r.Code/100 == 2 && !strings.HasPrefix(r.Fault, "respond") {
+		if r.Code/100 == 2 && !strings.HasPrefix(r.Fault, "Respond") {
 			patches = append(patches, r)
 		}
 	}
@@ -78,14 +78,41 @@ func (h *harness) acknowledged() (patches []kubetest.Request) {
 
 // logBuffer is the reporter's log.
 type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
+	mu    sync.Mutex
+	buf   bytes.Buffer
+	wrote chan struct{} // closed at the next write; nil while nobody waits
 }
 
 func (b *logBuffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.wrote != nil {
+		close(b.wrote)
+		b.wrote = nil
+	}
 	return b.buf.Write(p)
+}
+
+// await waits until cond holds, and looks after every write.
+func (b *logBuffer) await(t *testing.T, patience time.Duration, cond func() bool) {
+	t.Helper()
+	timeout := time.After(patience)
+	for {
+		b.mu.Lock()
+		if b.wrote == nil {
+			b.wrote = make(chan struct{})
+		}
+		wrote := b.wrote
+		b.mu.Unlock()
+		if cond() {
+			return
+		}
+		select {
+		case <-wrote:
+		case <-timeout:
+			t.Fatal("the log does not tell what was expected")
+		}
+	}
 }
 
 func (b *logBuffer) String() string {

@@ -55,6 +55,7 @@ func main() {
 	debug.SetMemoryLimit(memoryLimit)
 	p := process{
 		getenv:         os.Getenv,
+		stdin:          os.Stdin,
 		stdout:         os.Stdout,
 		stderr:         os.Stderr,
 		signals:        signals,
@@ -67,6 +68,7 @@ func main() {
 // environment.
 type process struct {
 	getenv         func(string) string
+	stdin          io.Reader
 	stdout, stderr io.Writer
 	signals        <-chan os.Signal
 	terminationLog string // written only where the kubelet has made it

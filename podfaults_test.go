@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -98,6 +99,13 @@ func podFaults() []story {
 			h.finish()
 			h.server.Up()
 		}},
+		{name: "a result that calls itself AdapterInterrupted, on a Job that others write to", play: func(h *harness) {
+			h.run(10 * time.Second)
+			h.server.UpdateJob(namespace, jobName, func(job *batchv1.Job) {
+				job.Status.Conditions = append(job.Status.Conditions, batchv1.JobCondition{Type: "Available", Status: "True", Reason: "Earlier"})
+			})
+			h.write(`{"status":"failure","reason":"AdapterInterrupted","message":"by the user"}`)
+		}, want: contract.Outcome{Status: contract.False, Reason: "AdapterInterrupted", Message: "by the user"}, within: 13 * time.Second},
 		{name: "the Pod is deleted by force", want: interruptedBy(contract.Unknown, "the Pod is gone"), exit: 1, within: 12 * time.Second, play: func(h *harness) {
 			h.run(10 * time.Second)
 			h.server.DeletePod(namespace, podName)

@@ -54,10 +54,34 @@ func (r *reporter) finish(level slog.Level, msg string, args ...any) {
 // readJob reads the Job once at the start, off the critical path: missing
 // rights and names are better known early.
 func (r *reporter) readJob(ctx context.Context) {
-	defer close(r.jobRead)
-	if _, err := r.getJob(ctx); err != nil && ctx.Err() == nil {
+	_, err := r.getJob(ctx)
+	close(r.jobRead)
+	if err != nil && ctx.Err() == nil {
 		r.log.Warn("the Job cannot be read yet", "error", err)
 	}
+	select {
+	case <-r.obs.Known():
+	case <-ctx.Done():
+		return
+	}
+	if owner := r.owner(); owner != nil && owner.Name != r.cfg.job {
+		r.log.Warn("JOB_NAME is not the Job that this Pod belongs to", "belongsTo", owner.Name)
+	}
+}
+
+// owner is the Job that controls the Pod; nil where it is not known or none.
+func (r *reporter) owner() *metav1.OwnerReference {
+	if r.obs == nil {
+		return nil
+	}
+	pod := r.obs.Pod()
+	if pod == nil {
+		return nil
+	}
+	if owner := metav1.GetControllerOf(pod); owner != nil && owner.Kind == "Job" {
+		return owner
+	}
+	return nil
 }
 
 func (r *reporter) getJob(ctx context.Context) (*batchv1.Job, error) {
@@ -86,13 +110,8 @@ func (r *reporter) lastJob() (*batchv1.Job, types.UID) {
 // uid is that of the Job which this Pod is for: the Pod's controlling Job where
 // that has the name, else the Job first read.
 func (r *reporter) uid() types.UID {
-	if r.obs != nil {
-		if pod := r.obs.Pod(); pod != nil {
-			owner := metav1.GetControllerOf(pod)
-			if owner != nil && owner.Kind == "Job" && owner.Name == r.cfg.job {
-				return owner.UID
-			}
-		}
+	if owner := r.owner(); owner != nil && owner.Name == r.cfg.job {
+		return owner.UID
 	}
 	_, first := r.lastJob()
 	return first
@@ -254,6 +273,8 @@ func (d *delivery) attempt(ctx context.Context, v watch.Verdict) (contract.Outco
 		case err == nil:
 			job, uid = fresh, d.uid()
 			outcome = v.For(fresh, d.podAfter(ctx, v))
+		case !forbidden(err) && d.delivered != nil && *d.delivered == outcome:
+			return outcome, nil // it stands, as far as can be told
 		case !forbidden(err):
 			return outcome, err
 		default:
@@ -264,7 +285,7 @@ func (d *delivery) attempt(ctx context.Context, v watch.Verdict) (contract.Outco
 		return outcome, nil
 	}
 	patch := kubeapi.StatusPatch{UID: uid, Condition: d.condition(outcome, job)}
-	if outcome.Reason == contract.ReasonAdapterInterrupted && job != nil && d.delivered == nil {
+	if v.NeedsJob() && outcome.Reason == contract.ReasonAdapterInterrupted && job != nil && d.delivered == nil {
 		if c := kubeapi.Condition(job, d.cfg.conditionType); c != nil && outweighs(c, outcome) {
 			return outcome, fmt.Errorf("%w: %s=%s (%s)", errStands, c.Type, c.Status, c.Reason)
 		}

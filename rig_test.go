@@ -73,7 +73,7 @@ func newRig(t *testing.T, c suite.Case, api server) *rig {
 		kind:     batchv1.JobConditionType(c.Condition.Type),
 		patience: time.Minute,
 	}
-	r.settle = func(expected func() bool) { r.await("what was expected", expected) }
+	r.settle = func(expected func() bool) { r.log.await(t, r.patience, expected) }
 	r.stands = func() bool { return r.condition() != nil }
 	r.createObjects(c)
 	r.env = map[string]string{
@@ -116,7 +116,10 @@ func (r *rig) start() {
 		dial: r.api.Dial, pollOnly: r.pollOnly,
 	}
 	r.began = time.Now()
-	go func() { r.exit <- p.run(nil) }()
+	go func() {
+		r.exit <- p.run(nil)
+		r.log.Write(nil)
+	}()
 	r.settle(func() bool {
 		return len(r.exit) > 0 || r.log.has("following the adapter") || strings.Contains(r.log.String(), "the result file alone is followed")
 	})

@@ -77,20 +77,20 @@ func (h *harness) run(d time.Duration) {
 }
 
 // finish is the adapter's end as it should be.
-func (h *harness) finish() { h.write(goodFile) }
+func (r *rig) finish() { r.write(goodFile) }
 
 // crash ends the adapter with exit code 1.
-func (h *harness) crash() { h.terminate(1, "Error") }
+func (r *rig) crash() { r.terminate(1, "Error") }
 
-func (h *harness) terminate(code int32, reason string) {
-	h.updatePod(func(pod *corev1.Pod) {
+func (r *rig) terminate(code int32, reason string) {
+	r.updatePod(func(pod *corev1.Pod) {
 		s := adapterStatus(pod)
 		s.State = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: code, Reason: reason, ContainerID: "containerd://1"}}
 	})
 }
 
-func (h *harness) updatePod(change func(pod *corev1.Pod)) {
-	h.server.UpdatePod(namespace, podName, change)
+func (r *rig) updatePod(change func(pod *corev1.Pod)) {
+	r.api.UpdatePod(namespace, podName, change)
 }
 
 func adapterStatus(pod *corev1.Pod) *corev1.ContainerStatus {

@@ -18,7 +18,6 @@ package contract
 import (
 	"encoding/json"
 	"strings"
-	"unicode/utf8"
 )
 
 // Limits of the contract. Characters are Unicode code points.
@@ -76,8 +75,10 @@ func (r Result) normalized() Result {
 // clean makes text safe to print: kubectl writes conditions to terminals as
 // they are, so that escape sequences and reversed text would reach people.
 // Invalid UTF-8 becomes U+FFFD; space around the text goes.
-func clean(s string) string {
-	s = strings.Map(func(r rune) rune {
+func clean(s string) string { return strings.TrimSpace(printable(s)) }
+
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '\n' || r == '\t':
 			return r
@@ -88,20 +89,15 @@ func clean(s string) string {
 		}
 		return r // an invalid byte arrives here as U+FFFD
 	}, s)
-	return strings.TrimSpace(s)
 }
 
 // cut shortens s to n characters, never in the middle of one, and leaves no
 // space at the end: what was trimmed once stays trimmed.
 func cut(s string, n int) string {
-	if utf8.RuneCountInString(s) <= n {
-		return s
-	}
 	for i := range s {
-		if n == 0 {
+		if n--; n < 0 {
 			return strings.TrimSpace(s[:i])
 		}
-		n--
 	}
 	return s
 }

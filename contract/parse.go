@@ -56,9 +56,36 @@ func TooLarge() *ParseError {
 	return &ParseError{Offset: MaxFileSize, Problem: fmt.Sprintf("larger than %d bytes", MaxFileSize)}
 }
 
-// read takes the top-level object apart. encoding/json's own decoding into a
-// struct would match names in any case and let the last of two members win.
+// read takes over the top-level object.
 func (r *Result) read(doc []byte) *ParseError {
+	seen := map[string]bool{}
+	err := walk(doc, func(m member) *ParseError {
+		if seen[m.name] {
+			return &ParseError{Member: show(m.name), Offset: m.at, Problem: "named twice"}
+		}
+		seen[m.name] = true
+		if problem := r.set(m.name, m.value); problem != "" {
+			return &ParseError{Member: m.name, Offset: m.valueAt, Problem: problem}
+		}
+		return nil
+	})
+	if err == nil && r.Status == "" {
+		err = &ParseError{Member: "status", Offset: -1, Problem: badStatus}
+	}
+	return err
+}
+
+// member is one of the top-level object's.
+type member struct {
+	name        string
+	value       json.RawMessage
+	at, valueAt int64 // bytes before name and value
+}
+
+// walk takes the top-level object apart, in the order of the file, until visit
+// returns an error. encoding/json's own decoding into a struct would match
+// names in any case and let the last of two members win.
+func walk(doc []byte, visit func(member) *ParseError) *ParseError {
 	start := skipped(doc, jsonSpace)
 	if start == int64(len(doc)) {
 		return &ParseError{Problem: "empty"}
@@ -74,34 +101,23 @@ func (r *Result) read(doc []byte) *ParseError {
 	if _, err := dec.Token(); err != nil { // the brace
 		return syntaxError(doc, err)
 	}
-	for seen := map[string]bool{}; dec.More(); {
-		at := dec.InputOffset()
-		at += skipped(doc[at:], ","+jsonSpace)
-		name, value, err := member(dec)
-		switch {
-		case err != nil:
+	for dec.More() {
+		m := member{at: dec.InputOffset()}
+		m.at += skipped(doc[m.at:], ","+jsonSpace)
+		token, err := dec.Token()
+		if err == nil {
+			err = dec.Decode(&m.value)
+		}
+		if err != nil {
 			return syntaxError(doc, err)
-		case seen[name]:
-			return &ParseError{Member: show(name), Offset: at, Problem: "named twice"}
 		}
-		seen[name] = true
-		if problem := r.set(name, value); problem != "" {
-			return &ParseError{Member: name, Offset: dec.InputOffset() - int64(len(value)), Problem: problem}
+		m.name, _ = token.(string)
+		m.valueAt = dec.InputOffset() - int64(len(m.value))
+		if err := visit(m); err != nil {
+			return err
 		}
-	}
-	if r.Status == "" {
-		return &ParseError{Member: "status", Offset: -1, Problem: badStatus}
 	}
 	return nil
-}
-
-func member(dec *json.Decoder) (name string, value json.RawMessage, err error) {
-	token, err := dec.Token()
-	if err == nil {
-		err = dec.Decode(&value)
-	}
-	name, _ = token.(string)
-	return name, value, err
 }
 
 // set takes over one member, or tells what is wrong with it. Unknown ones are

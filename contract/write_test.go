@@ -121,8 +121,14 @@ func TestWriteFileFails(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(taken, "child"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := contract.WriteFile(taken, written); err == nil {
-		t.Error("over a directory: no error")
+	var rename *os.LinkError
+	if err := contract.WriteFile(taken, written); !errors.As(err, &rename) {
+		t.Fatalf("over a directory: %v", err)
+	}
+	// A rename never crosses filesystems, and an adapter that lists its results
+	// should not see the file before its time.
+	if !strings.HasPrefix(rename.Old, filepath.Join(dir, ".taken.")) {
+		t.Errorf("temporary file %s", rename.Old)
 	}
 	entries(t, taken, "taken") // and no temporary file beside it
 }

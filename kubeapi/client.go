@@ -148,11 +148,13 @@ func (c *Client) failed(ctx context.Context, conn *connection, method, path stri
 	case errors.As(cause, &timeout):
 		c.setSlow(method, true)
 		c.abandon(conn, timeout)
-		err = timeout
+		err = cause
 	case untrusted(err):
 		c.abandon(conn, err) // the next connection reads ca.crt anew
 	case cause != nil:
 		err = cause
+	case err == nil:
+		return nil
 	}
 	return fmt.Errorf("%s %s: %w", method, path, err)
 }

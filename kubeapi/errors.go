@@ -72,26 +72,27 @@ func Final(err error, since time.Duration) bool {
 // ErrReplaced says that the Job was deleted and another one has its name.
 var ErrReplaced = errors.New("the Job was deleted and made anew under the same name; this report belongs to its predecessor")
 
-// readError makes an Error of an answer with a code other than 2xx.
-func readError(method, path string, resp *http.Response) *Error {
-	e := &Error{Method: method, Path: path, Code: resp.StatusCode, Wait: retryAfter(resp.Header.Get("Retry-After"))}
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // what has come is all there is to tell
+// readError makes an Error of an answer with a code other than 2xx. What has
+// come of its body is all there is to tell; broken says why no more came.
+func readError(method, path string, resp *http.Response) (e *Error, broken error) {
+	e = &Error{Method: method, Path: path, Code: resp.StatusCode, Wait: retryAfter(resp.Header.Get("Retry-After"))}
+	body, broken := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 	var status metav1.Status
 	if json.Unmarshal(body, &status) == nil && status.Kind == "Status" {
 		e.setStatus(&status)
-		return e
+		return e, broken
 	}
 	e.Message = strings.TrimSpace(string(body[:min(len(body), 1024)]))
 	if e.Code >= 300 && e.Code < 400 {
 		e.hint = "redirects are not followed; is " + resp.Request.URL.Host + " the API server?"
 	}
-	return e
+	return e, broken
 }
 
 func (e *Error) setStatus(status *metav1.Status) {
 	e.FromAPI, e.Reason, e.Message = true, status.Reason, status.Message
 	if d := status.Details; d != nil && e.Wait == 0 {
-		e.Wait = time.Duration(d.RetryAfterSeconds) * time.Second
+		e.Wait = time.Duration(max(0, d.RetryAfterSeconds)) * time.Second
 	}
 	switch e.Code {
 	case http.StatusUnauthorized:

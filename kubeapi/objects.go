@@ -75,7 +75,7 @@ func (c *Client) WatchPod(ctx context.Context, resourceVersion string, opened fu
 			Object json.RawMessage    `json:"object"`
 		}
 		if err := dec.Decode(&raw); errors.Is(err, io.EOF) && limited.N > 0 {
-			return nil
+			return a.failed(nil) // nil, unless it was this side that ended it
 		} else if err != nil {
 			if limited.N <= 0 {
 				err = fmt.Errorf("an event is larger than %d bytes", maxObject)

@@ -43,8 +43,8 @@ type state struct {
 	stop stop
 
 	// The moments at which these were first noticed; 0: not yet.
-	overdue, settled, stopped, due moment
-	dueSince                       time.Time
+	overdue, settled, stopped, last, due moment
+	dueSince                             time.Time
 }
 
 // step is what to do next. Nothing of it: wait.
@@ -73,14 +73,14 @@ func (s *state) decide() step {
 		return s.say(s.interrupted())
 	}
 	var next step
-	switch {
-	case s.overdue != 0:
-		if next = s.confirm(s.overdue, s.deadline); next == (step{}) {
-			return s.say(s.timedOut())
-		}
-	case s.settled != 0:
+	if s.settled != 0 {
 		if next = s.confirm(s.settled, s.fileSince.Add(s.settle)); next == (step{}) {
 			return s.say(s.invalid())
+		}
+	}
+	if s.overdue != 0 {
+		if next = s.confirm(s.overdue, s.deadline); next == (step{}) {
+			return s.say(s.timedOut())
 		}
 	}
 	if s.stop.begun() {
@@ -91,6 +91,12 @@ func (s *state) decide() step {
 	return next
 }
 
+// endIsDue tells that the adapter must have ended, though the Pod does not tell
+// yet: otherwise a native sidecar gets SIGTERM only when its Pod is deleted.
+func (s *state) endIsDue() bool {
+	return !s.stop.sigterm.IsZero() && s.stop.deletion.IsZero() && s.pod != nil && s.pod.sidecar && s.pod.ended == nil
+}
+
 // wake is when the clock alone may change the decision; zero: never again.
 func (s *state) wake() (at time.Time) {
 	times := []time.Time{s.deadline}
@@ -98,7 +104,7 @@ func (s *state) wake() (at time.Time) {
 		times = append(times, s.fileSince.Add(s.settle))
 	}
 	if s.stop.begun() {
-		times = append(times, s.speakAt())
+		times = append(times, s.lastReadAt(), s.speakAt())
 	}
 	for _, t := range times {
 		if t.After(s.now) && (at.IsZero() || t.Before(at)) {
@@ -123,12 +129,9 @@ func (s *state) decideStop() step {
 		return step{look: true, read: s.podRead < s.stopped && s.stop.gone.IsZero()}
 	}
 	if s.due != 0 {
-		if s.podRead < s.due && s.podFailed < s.due && s.stop.late(s.sidecar()).IsZero() {
-			return step{read: true} // once more: nobody may have told of the adapter's end
-		}
 		return s.say(s.interrupted())
 	}
-	next := step{read: s.podRead < s.stopped}
+	next := step{read: s.podRead < max(s.stopped, s.last)}
 	if s.podFailed >= s.stopped && s.podRead < s.stopped || s.pod == nil && s.podRead >= s.stopped {
 		early := s.say(s.interrupted())
 		early.speak.Provisional = true
@@ -144,6 +147,7 @@ func (s *state) note(now time.Time) {
 	s.mark(&s.overdue, !now.Before(s.deadline))
 	s.mark(&s.settled, s.candidate() && now.Sub(s.fileSince) >= s.settle)
 	s.mark(&s.stopped, s.stop.begun())
+	s.mark(&s.last, s.stop.begun() && !now.Before(s.lastReadAt()))
 	before := s.due
 	s.mark(&s.due, s.stop.begun() && !now.Before(s.speakAt()))
 	if before == 0 {
@@ -155,6 +159,9 @@ func (s *state) note(now time.Time) {
 func (s *state) sawPod(f facts) {
 	if f.deleting {
 		seen(&s.stop.deletion, s.now)
+	}
+	if f.deleting && f.grace == 0 { // by force: as good as gone
+		seen(&s.stop.gone, s.now)
 	}
 	last := f.ended
 	if last == nil {
@@ -264,8 +271,6 @@ func (s *state) grace() (grace time.Duration, sidecar bool) {
 	return s.pod.grace, s.pod.sidecar
 }
 
-func (s *state) sidecar() bool { return s.pod != nil && s.pod.sidecar }
-
 func (s *state) killAt() time.Time {
 	kill := s.stop.killAt(s.grace())
 	if s.due != 0 && !kill.After(s.dueSince) {
@@ -275,3 +280,10 @@ func (s *state) killAt() time.Time {
 }
 
 func (s *state) speakAt() time.Time { return s.stop.speakAt(s.grace()) }
+
+// lastReadAt is shortly before speakAt: the Pod is read once more, since nobody
+// may have told of the adapter's end.
+func (s *state) lastReadAt() time.Time {
+	at := s.speakAt()
+	return at.Add(-min(time.Second, max(0, at.Sub(s.stop.began())/2)))
+}

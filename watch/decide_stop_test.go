@@ -1,6 +1,9 @@
 package watch
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 func TestRule5Stop(t *testing.T) {
 	const (
@@ -16,7 +19,14 @@ func TestRule5Stop(t *testing.T) {
 		{"SIGTERM, looked", then(sigterm, looks(absent)), "read"},
 		{"SIGTERM, read", then(sigterm, reads(alive())), "look"},
 		{"SIGTERM, looked and read: observe", then(sigterm, looks(absent), reads(alive())), "wait"},
-		{"SIGTERM, all but over", then(sigterm, looks(absent), reads(alive()), at(26*sec-1)), "wait"},
+		{"SIGTERM, read once more before it is over", then(sigterm, looks(absent), reads(alive()), at(25*sec)), "read"},
+		{"SIGTERM, not before that", then(sigterm, looks(absent), reads(alive()), at(25*sec-1)), "wait"},
+		{"SIGTERM, read once more, refused", then(sigterm, looks(absent), reads(alive()), at(25*sec), readRefused), "wait"},
+		{"SIGTERM, read once more: the end", then(sigterm, looks(absent), reads(alive()), at(25*sec), reads(oomKilled(137)), looks(absent)), oom + " [kill at 31s]"},
+		{"SIGTERM, read once more, failing: no word before it is over", then(sigterm, looks(absent), reads(alive()), at(25*sec), readFails), "read"},
+		{"SIGTERM, over, whatever became of that reading", then(sigterm, looks(absent), reads(alive()), at(25*sec), readFails, at(26*sec), looks(absent)), told},
+		{"a grace period of 2 s is read again half-way", then(tells(with(alive(), graced(2*sec))), sigterm, looks(absent), reads(with(alive(), graced(2*sec))), at(1500*time.Millisecond)), "read"},
+		{"SIGTERM, all but over", then(sigterm, looks(absent), reads(alive()), at(25*sec), reads(alive()), at(26*sec-1)), "wait"},
 		{"SIGTERM, over: look once more", then(sigterm, looks(absent), reads(alive()), at(26*sec)), "look"},
 		{"SIGTERM, over", then(sigterm, looks(absent), reads(alive()), at(26*sec), looks(absent)), told},
 		{"SIGTERM, over, half a file", then(sigterm, looks(absent), reads(alive()), at(26*sec), looks(half)), invalidFile + " [kill at 31s]"},
@@ -24,7 +34,7 @@ func TestRule5Stop(t *testing.T) {
 			"False InvalidResultFormat: Failed to parse adapter result: empty [kill at 31s]"},
 		{"SIGTERM, over, half a file being written", then(sigterm, looks(half), reads(alive()), writes, at(26*sec), looks(half)), invalidFile + " [kill at 31s]"},
 		{"SIGTERM, over, crash loop", then(sigterm, looks(absent), reads(crashed(1)), at(26*sec), looks(absent)), exit1 + " [kill at 31s]"},
-		{"SIGTERM, over, crash loop and half a file", then(sigterm, looks(half), reads(crashed(1)), at(26*sec), looks(half)), invalidFile + " [kill at 31s]"},
+		{"SIGTERM, over, crash loop and half a file", then(sigterm, looks(absent), reads(crashed(1)), at(26*sec), looks(half)), invalidFile + " [kill at 31s]"},
 		{"SIGTERM, over, the last crash was somebody else's doing", then(sigterm, looks(absent), reads(with(crashed(143), disrupted)), at(26*sec), looks(absent)),
 			cut + "PreemptionByScheduler: preempted; adapter container exited with code 143 [kill at 31s]"},
 		{"SIGTERM, the adapter ends in time", then(sigterm, looks(absent), reads(alive()), at(5*sec), tells(exited(0)), looks(absent)), missing + " [kill at 31s]"},
@@ -43,7 +53,7 @@ func TestRule5Stop(t *testing.T) {
 
 		{"SIGTERM, the Pod cannot be read", then(sigterm, looks(absent), readFails), "provisional " + told + ", read"},
 		{"SIGTERM, the Pod cannot be read, not looked", then(sigterm, readFails), "look, read"},
-		{"SIGTERM, the Pod could not be read before", then(readFails, at(2*sec), sigterm, looks(absent)), "read"},
+		{"SIGTERM, the Pod could not be read before", then(asked, readFails, at(2*sec), sigterm, looks(absent)), "read"},
 		{"SIGTERM, the Pod cannot be read, half a file", then(sigterm, looks(half), readFails), "provisional " + invalidFile + " [kill at 31s], read"},
 		{"SIGTERM, the Pod cannot be read, crash loop", then(tells(crashed(1)), sigterm, looks(absent), readFails), "provisional " + exit1 + " [kill at 31s], read"},
 		{"SIGTERM, the Pod can be read again", then(sigterm, looks(absent), readFails, at(3*sec), reads(alive())), "wait"},
@@ -66,7 +76,7 @@ func TestRule5Stop(t *testing.T) {
 		{"sidecar: deletion alone", then(tells(with(dying, sidecar)), looks(absent), reads(with(dying, sidecar)), at(15*sec)), "wait"},
 		{"sidecar: SIGTERM during a deletion is late", then(tells(with(dying, sidecar)), looks(absent), reads(with(dying, sidecar)), at(15*sec), sigterm), "look"},
 		{"sidecar: SIGTERM during a deletion, looked", then(tells(with(dying, sidecar)), looks(absent), reads(with(dying, sidecar)), at(15*sec), sigterm, looks(absent)), deleted},
-		{"sidecar: SIGTERM at the end of a deletion", then(tells(with(dying, sidecar)), looks(half), reads(with(dying, sidecar)), at(31*sec), sigterm, looks(half)), invalidFile + " [kill at 33s]"},
+		{"sidecar: SIGTERM at the end of a deletion", then(tells(with(dying, sidecar)), looks(absent), reads(with(dying, sidecar)), at(31*sec), sigterm, looks(half)), invalidFile + " [kill at 33s]"},
 		{"sidecar: deletion learnt after SIGTERM", then(tells(with(alive(), sidecar)), sigterm, reads(with(dying, sidecar)), looks(absent)), deleted},
 
 		{"gone", then(podGone), "look"},

@@ -134,6 +134,9 @@ func tells(f facts) event { return func(s *state) { s.note(s.now); s.sawPod(f) }
 func readFails(s *state)   { s.note(s.now); s.podFailed = s.moment }
 func readRefused(s *state) { s.note(s.now); s.podRead = s.moment }
 
+// asked is LookAgain, which wants a new moment.
+func asked(s *state) { s.moment++ }
+
 func writes(s *state)  { s.writing = true }
 func closes(s *state)  { s.writing = false }
 func sigterm(s *state) { seen(&s.stop.sigterm, s.now) }

@@ -27,8 +27,7 @@ type facts struct {
 	causes   []string // of a disruption, in words
 	grace    time.Duration
 
-	sidecar   bool // the reporter is a native sidecar
-	onFailure bool // the Pod restarts containers that fail
+	sidecar bool // the reporter is a native sidecar
 }
 
 // defaultGrace is the API's default for terminationGracePeriodSeconds.
@@ -40,12 +39,11 @@ func (f *facts) disrupted() bool { return f.deleting || len(f.causes) > 0 }
 // factsOf reads the Pod for what it tells about the adapter.
 func factsOf(pod *corev1.Pod, r roles) facts {
 	f := facts{
-		failed:    pod.Status.Phase == corev1.PodFailed,
-		deleting:  pod.DeletionTimestamp != nil,
-		grace:     gracePeriod(pod),
-		causes:    causes(pod),
-		sidecar:   r.sidecar,
-		onFailure: pod.Spec.RestartPolicy == corev1.RestartPolicyOnFailure,
+		failed:   pod.Status.Phase == corev1.PodFailed,
+		deleting: pod.DeletionTimestamp != nil,
+		grace:    gracePeriod(pod),
+		causes:   causes(pod),
+		sidecar:  r.sidecar,
 	}
 	if r.adapter == nil {
 		return f

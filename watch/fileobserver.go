@@ -35,6 +35,7 @@ type found struct {
 // by a goroutine of their own, since a network filesystem may never answer.
 type fileObserver struct {
 	path     string
+	lookAt   func(path string) look
 	pollOnly bool
 	log      *slog.Logger
 
@@ -52,7 +53,7 @@ type fileObserver struct {
 }
 
 func newFileObserver(path string, pollOnly bool, log *slog.Logger) *fileObserver {
-	return &fileObserver{path: path, pollOnly: pollOnly, log: log, found: make(chan found, 1), tokens: lookBurst, filled: time.Now()}
+	return &fileObserver{path: path, lookAt: lookAt, pollOnly: pollOnly, log: log, found: make(chan found, 1), tokens: lookBurst, filled: time.Now()}
 }
 
 // subscribe does so unless it is done already. Where it cannot be done, the
@@ -109,7 +110,7 @@ func (o *fileObserver) look(needed bool, began moment, now time.Time, patience t
 		return
 	}
 	o.want, o.looking = false, now
-	go func() { o.found <- found{lookAt(o.path), began, now} }()
+	go func() { o.found <- found{o.lookAt(o.path), began, now} }()
 }
 
 // done takes note of a look that has come back.

@@ -53,31 +53,36 @@ func subscribe(ctx context.Context, path string) (<-chan fileEvent, error) {
 	return events, nil
 }
 
-// parseInotify folds what one read of the kernel's queue brought.
-func parseInotify(buf []byte, base string) []fileEvent {
-	var events []fileEvent
-	for len(buf) >= syscall.SizeofInotifyEvent {
+// parseInotify folds what one read of the kernel's queue brought into at most
+// three events: about the file, about other names, and the subscription's end.
+// An adapter that writes in a loop is no reason to decide as often.
+func parseInotify(buf []byte, base string) (events []fileEvent) {
+	var own, others, end fileEvent
+	for len(buf) >= syscall.SizeofInotifyEvent && !end.lost {
 		mask := binary.NativeEndian.Uint32(buf[4:])
 		size := int(binary.NativeEndian.Uint32(buf[12:]))
-		end := min(syscall.SizeofInotifyEvent+size, len(buf))
-		name := strings.TrimRight(string(buf[syscall.SizeofInotifyEvent:end]), "\x00")
-		buf = buf[end:]
-		ev := fileEvent{other: name != base}
+		next := min(syscall.SizeofInotifyEvent+size, len(buf))
+		name := strings.TrimRight(string(buf[syscall.SizeofInotifyEvent:next]), "\x00")
+		buf = buf[next:]
 		switch {
-		case mask&syscall.IN_Q_OVERFLOW != 0:
-			ev = fileEvent{closed: true, look: true}
 		case mask&(syscall.IN_DELETE_SELF|syscall.IN_MOVE_SELF|syscall.IN_IGNORED|syscall.IN_UNMOUNT) != 0:
-			ev = fileEvent{lost: true}
+			end.lost = true
+		case mask&syscall.IN_Q_OVERFLOW != 0:
+			own = fileEvent{closed: true, look: true}
+		case name != base:
+			others = fileEvent{other: true, look: others.look || mask&syscall.IN_MODIFY == 0}
 		case mask&syscall.IN_MODIFY != 0:
-			ev.modified = true
+			own.modified = true
 		case mask&syscall.IN_CREATE != 0:
-			ev.created, ev.look = true, true
+			own.created, own.look = true, true
 		case mask&syscall.IN_ATTRIB != 0:
-			ev.look = true
+			own.look = true
 		default: // closed after writing, moved here or away, deleted: no writer is known
-			ev.closed, ev.look = true, true
+			own = fileEvent{closed: true, look: true}
 		}
-		if n := len(events); n == 0 || events[n-1] != ev {
+	}
+	for _, ev := range []fileEvent{own, others, end} {
+		if ev.look || ev.modified || ev.lost {
 			events = append(events, ev)
 		}
 	}

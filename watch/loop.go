@@ -31,6 +31,10 @@ type loop struct {
 	askers    []asker
 }
 
+// endInterval is the first pause before the Pod is read again for an end that
+// is due; the pauses double.
+const endInterval = 100 * time.Millisecond
+
 // reading is the answer to a fresh reading of the Pod that began at a moment.
 type reading struct {
 	podNews
@@ -55,6 +59,7 @@ func (o *Observer) Run(ctx context.Context) {
 		pause:    backoff.Backoff{Min: 100 * time.Millisecond, Max: 5 * time.Second},
 		endPod:   endPod,
 	}
+	l.file.lookAt = o.lookAt
 	l.s = state{
 		path: o.cfg.Path, wait: o.cfg.Wait, settle: max(o.cfg.Poll, minSettle),
 		deadline: time.Now().Add(o.cfg.Wait),
@@ -151,7 +156,7 @@ func (l *loop) patience(now time.Time) time.Duration {
 	if !l.s.stop.begun() {
 		return lookPatience
 	}
-	return min(lookPatience, max(0, l.s.killAt().Sub(now)/3))
+	return min(lookPatience, max(100*time.Millisecond, l.s.killAt().Sub(now)/3))
 }
 
 // publish makes a verdict known, and tells of it where it is another one.
@@ -215,10 +220,14 @@ func (l *loop) take(n podNews, began moment) {
 	case n.err == nil:
 		l.sawPod(n.pod)
 		l.pause.Reset()
+		if l.s.endIsDue() { // and may become readable some milliseconds after SIGTERM
+			l.quiet = true
+			l.retry = l.s.now.Add(max(endInterval, l.s.now.Sub(l.s.stop.sigterm)))
+		}
 	case !refused(n.err):
 		l.log.Debug("the Pod cannot be read now", "error", n.err)
 		if fresh {
-			l.s.podFailed = began
+			l.s.podFailed = l.s.moment // it tells of now, whenever it began
 			l.retry = l.s.now.Add(l.pause.Next(wish(n.err)))
 		}
 		return

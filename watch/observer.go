@@ -38,6 +38,7 @@ type Observer struct {
 	asks    chan chan struct{}
 	changed chan struct{}
 	known   chan struct{}
+	lookAt  func(path string) look // a test's filesystem may hang
 
 	mu      sync.Mutex
 	verdict *Verdict
@@ -48,7 +49,7 @@ type Observer struct {
 // New prepares an observation.
 func New(cfg Config) *Observer {
 	return &Observer{cfg: cfg, log: cfg.Log, sigterm: make(chan struct{}, 1), asks: make(chan chan struct{}),
-		changed: make(chan struct{}, 1), known: make(chan struct{})}
+		changed: make(chan struct{}, 1), known: make(chan struct{}), lookAt: lookAt}
 }
 
 // Stop says that SIGTERM has come.

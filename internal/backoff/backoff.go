@@ -24,11 +24,11 @@ type Backoff struct {
 // clients told the same do not return together.
 func (b *Backoff) Next(retryAfter time.Duration) time.Duration {
 	ceiling := b.Max
-	if shift := b.attempts; shift < 32 && b.Min<<shift < b.Max {
-		ceiling = b.Min << shift
+	if b.Min <= b.Max>>b.attempts { // compared this way round nothing overflows
+		ceiling = b.Min << b.attempts
 	}
 	b.attempts++
-	return min(retryAfter, MaxRetryAfter) + time.Duration(rand.Int64N(int64(ceiling)+1))
+	return max(0, min(retryAfter, MaxRetryAfter)) + time.Duration(rand.Int64N(int64(ceiling)+1))
 }
 
 // Reset starts over, after a success.

@@ -17,11 +17,13 @@
 //	GET   /apis/batch/v1/namespaces/NS/jobs/NAME               verb get, jobs
 //	PATCH /apis/batch/v1/namespaces/NS/jobs/NAME/status        verb patch, jobs/status
 //
-// The field selector is metadata.name=NAME. Get and watch of Pods, get of Jobs
-// and patch of jobs/status are allowed from the start; [Server.Allow] and
-// [Server.Deny] change that at any time. The patch is a strategic merge patch;
-// other kinds of patch get 415. Every error is a metav1.Status worded as the
-// real server words it.
+// The field selector is metadata.name=NAME. A name that does not exist is 404
+// NotFound, not an unknown request. Get and watch of Pods, get of Jobs and patch
+// of jobs/status are allowed from the start; [Server.Allow] and [Server.Deny]
+// change that at any time. All kinds of patch work, as far as conditions go.
+// Every error is a metav1.Status worded as the real server words it: package
+// test/apiserver compares the answers with those of a kube-apiserver. A request
+// without a token gets 401, as where anonymous access is turned off.
 //
 // # Things that go wrong
 //
@@ -38,4 +40,8 @@
 // on channels and sync.Cond, so that client and server can live in one
 // testing/synctest bubble: create the server inside the bubble and give
 // [Server.Dial] to the client's http.Transport as its DialContext.
+//
+// In a bubble synctest.Wait tells when all is quiet; in real time
+// [Server.WaitRequests], [Server.WaitAnswers] and [Server.Wait] wait without
+// polling.
 package kubetest

@@ -163,8 +163,6 @@ func (a *answer) before() bool {
 		case <-timer.C:
 		case <-a.req.Context().Done():
 			abort()
-		case <-a.s.done:
-			abort()
 		}
 	}
 	if a.fault.do != nil {
@@ -232,10 +230,7 @@ func (a *answer) Flush() { http.NewResponseController(a.ResponseWriter).Flush() 
 
 // hang holds the request until the client gives up or the server is closed.
 func (a *answer) hang() {
-	select {
-	case <-a.req.Context().Done():
-	case <-a.s.done:
-	}
+	<-a.req.Context().Done()
 	abort()
 }
 

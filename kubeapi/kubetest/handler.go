@@ -17,6 +17,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // maxBody is kube-apiserver's limit for a request body, in bytes.
@@ -33,7 +34,7 @@ var routes = []route{
 	{"GET", "/api/v1/namespaces/*/pods/*", "get", "pods", []string{"resourceVersion"}},
 	{"GET", "/api/v1/namespaces/*/pods", "list", "pods", []string{"fieldSelector", "resourceVersion"}},
 	{"GET", "/apis/batch/v1/namespaces/*/jobs/*", "get", "jobs", []string{"resourceVersion"}},
-	{"PATCH", "/apis/batch/v1/namespaces/*/jobs/*/status", "patch", "jobs/status", []string{"dryRun", "fieldManager"}},
+	{"PATCH", "/apis/batch/v1/namespaces/*/jobs/*/status", "patch", "jobs/status", []string{"dryRun", "fieldManager", "force"}},
 }
 
 var watchQuery = []string{"watch", "fieldSelector", "resourceVersion", "allowWatchBookmarks", "timeoutSeconds"}
@@ -148,6 +149,9 @@ func identify(r *Request, req *http.Request) error {
 	if err := checkHeaders(req.Header, verb, len(r.Body)); err != nil {
 		return err
 	}
+	if query.Has("force") && patchType(r.ContentType) != types.ApplyYAMLPatchType {
+		return errors.New("query force is for apply alone")
+	}
 	segments := strings.Split(strings.TrimPrefix(escaped, "/"), "/")
 	for i, segment := range segments {
 		segments[i], _ = url.PathUnescape(segment)
@@ -171,7 +175,7 @@ func checkQuery(query url.Values, keys []string, verb string) error {
 		}
 		ok, v := true, values[0]
 		switch k {
-		case "watch", "allowWatchBookmarks":
+		case "watch", "allowWatchBookmarks", "force":
 			ok = v == "true" || v == "1"
 		case "dryRun":
 			ok = v == metav1.DryRunAll

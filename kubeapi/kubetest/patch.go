@@ -9,23 +9,19 @@ import (
 	"strings"
 
 	batchv1 "k8s.io/api/batch/v1"
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/api/validation"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
-	"k8s.io/apimachinery/pkg/util/strategicpatch"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
 // maxObject is etcd's limit for a stored object, in bytes.
 const maxObject = 3 << 19
 
-// patchTypes are the kinds of patch that the API knows. Only the strategic
-// merge patch is implemented; a test that needs another adds it to
-// applyPatch.
+// patchTypes are the kinds of patch that the API knows.
 var patchTypes = []types.PatchType{types.JSONPatchType, types.MergePatchType, types.StrategicMergePatchType, types.ApplyYAMLPatchType}
 
 // patchType is the kind of patch that a Content-Type names.
@@ -46,6 +42,10 @@ func (s *Server) OnPatch(hook func(job *batchv1.Job)) {
 
 func (s *Server) patch(a *answer) {
 	r := a.rec
+	if err := checkOptions(r); err != nil {
+		a.fail(err)
+		return
+	}
 	var (
 		job      *batchv1.Job
 		warnings []string
@@ -59,13 +59,25 @@ func (s *Server) patch(a *answer) {
 			err = notFound(r)
 			return
 		}
-		if job, warnings, err = applyPatch(old, patchType(r.ContentType), r.Body); err != nil {
+		kind := patchType(r.ContentType)
+		me := manager{name: r.Query.Get("fieldManager"), applies: kind == types.ApplyYAMLPatchType}
+		if me.name == "" {
+			me.name, _, _ = strings.Cut(a.req.UserAgent(), "/")
+		}
+		apply := func(object map[string]any) (map[string]any, error) {
+			owner, ok := s.managers[k]
+			if !ok {
+				owner = controller
+			}
+			return apply(object, r.Body, owner, me, r.Query.Has("force"))
+		}
+		if job, warnings, err = applyPatch(old, kind, r.Body, apply); err != nil {
 			return
 		}
 		if r.Query.Has("dryRun") {
 			return
 		}
-		job = s.replace(k, job).DeepCopyObject().(*batchv1.Job)
+		job = s.replace(k, job, me).DeepCopyObject().(*batchv1.Job)
 		hooks = s.onPatch
 	})
 	if err != nil {
@@ -82,33 +94,34 @@ func (s *Server) patch(a *answer) {
 }
 
 // applyPatch returns what old becomes by a patch of its status, and warnings.
-func applyPatch(old *batchv1.Job, kind types.PatchType, patch []byte) (*batchv1.Job, []string, *apierrors.StatusError) {
-	if kind != types.StrategicMergePatchType {
-		return nil, nil, status(http.StatusUnsupportedMediaType, metav1.StatusReasonUnsupportedMediaType, "415: Unsupported Media Type")
-	}
-	if !json.Valid(patch) {
+// It takes the steps of kube-apiserver's patch handler, with the same libraries.
+func applyPatch(old *batchv1.Job, kind types.PatchType, patch []byte, apply func(map[string]any) (map[string]any, error)) (*batchv1.Job, []string, *apierrors.StatusError) {
+	if kind != types.ApplyYAMLPatchType && !json.Valid(patch) {
 		return nil, nil, apierrors.NewBadRequest("invalid JSON patch")
 	}
-	original, err := runtime.DefaultUnstructuredConverter.ToUnstructured(old)
+	object, err := runtime.DefaultUnstructuredConverter.ToUnstructured(old)
 	if err != nil {
 		return nil, nil, plain500(err.Error())
 	}
-	var patchMap map[string]any
-	if err := utiljson.Unmarshal(patch, &patchMap); err != nil {
-		return nil, nil, apierrors.NewBadRequest(err.Error())
+	switch kind {
+	case types.StrategicMergePatchType:
+		object, err = strategicMerge(object, patch)
+	case types.MergePatchType:
+		object, err = merge(object, patch)
+	case types.JSONPatchType:
+		object, err = jsonPatch(object, patch)
+	case types.ApplyYAMLPatchType:
+		object, err = apply(object)
 	}
-	patched, err := strategicpatch.StrategicMergeMapPatch(original, patchMap, batchv1.Job{})
-	if err != nil {
-		return nil, nil, plain500(err.Error())
+	if refusal := (*apierrors.StatusError)(nil); errors.As(err, &refusal) {
+		return nil, nil, refusal
 	}
 	job := &batchv1.Job{}
 	var warnings []string
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(patched, job, true); err != nil {
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(object, job, true); err != nil {
 		strict, ok := runtime.AsStrictDecodingError(err)
 		if !ok {
-			return nil, nil, apierrors.NewInvalid(schema.GroupKind{}, "", field.ErrorList{
-				field.Invalid(field.NewPath("patch"), fmt.Sprintf("%+v", patchMap), err.Error()),
-			})
+			return nil, nil, cannotDecode(patch, err)
 		}
 		for _, e := range strict.Errors() {
 			warnings = append(warnings, e.Error())
@@ -121,15 +134,35 @@ func applyPatch(old *batchv1.Job, kind types.PatchType, patch []byte) (*batchv1.
 	return job, warnings, nil
 }
 
+// cannotDecode is worded as it is for a strategic merge patch.
+func cannotDecode(patch []byte, err error) *apierrors.StatusError {
+	var shown map[string]any
+	utiljson.Unmarshal(patch, &shown)
+	return apierrors.NewInvalid(schema.GroupKind{}, "", field.ErrorList{
+		field.Invalid(field.NewPath("patch"), fmt.Sprintf("%+v", shown), err.Error()),
+	})
+}
+
 // admit completes and checks a patched Job as the registry does for the status
-// subresource: the spec and most of the metadata stay as they were.
+// subresource: the spec and most of the metadata stay as they were. What it
+// refuses goes by name, uid, resourceVersion, conditions and size; counters and
+// times of the status are not checked.
 func admit(job, old *batchv1.Job) *apierrors.StatusError {
+	if job.UID == "" { // an empty uid in a patch guards nothing
+		job.UID = old.UID
+	}
 	switch {
+	case job.Name == "":
+		return apierrors.NewBadRequest(fmt.Sprintf("the name of the object (%s based on URL) was undeterminable: name must be provided", old.Name))
 	case job.Name != old.Name:
 		return apierrors.NewBadRequest(fmt.Sprintf("the name of the object (%s) does not match the name on the URL (%s)", job.Name, old.Name))
 	case job.Namespace != old.Namespace:
 		return apierrors.NewBadRequest("the namespace of the provided object does not match the namespace sent on the request")
-	case job.ResourceVersion != old.ResourceVersion && job.ResourceVersion != "":
+	}
+	if _, err := strconv.ParseUint(job.ResourceVersion, 10, 64); err != nil && job.ResourceVersion != "" {
+		return plain500(err.Error())
+	}
+	if job.ResourceVersion != old.ResourceVersion && job.ResourceVersion != "" {
 		return apierrors.NewConflict(groupResource("jobs"), old.Name,
 			errors.New("the object has been modified; please apply your changes to the latest version and try again"))
 	}
@@ -137,10 +170,7 @@ func admit(job, old *batchv1.Job) *apierrors.StatusError {
 	job.ResourceVersion = old.ResourceVersion
 	job.CreationTimestamp, job.Generation = old.CreationTimestamp, old.Generation
 	job.DeletionTimestamp, job.DeletionGracePeriodSeconds = old.DeletionTimestamp, old.DeletionGracePeriodSeconds
-	var invalid field.ErrorList
-	if job.UID != old.UID {
-		invalid = append(invalid, field.Invalid(field.NewPath("metadata", "uid"), job.UID, "field is immutable"))
-	}
+	invalid := validation.ValidateObjectMetaUpdate(&job.ObjectMeta, &old.ObjectMeta, field.NewPath("metadata"))
 	if invalid = append(invalid, checkStatus(job, old)...); len(invalid) > 0 {
 		return apierrors.NewInvalid(schema.GroupKind{Group: "batch", Kind: "Job"}, old.Name, invalid)
 	}
@@ -148,47 +178,6 @@ func admit(job, old *batchv1.Job) *apierrors.StatusError {
 		return plain500("etcdserver: request is too large")
 	}
 	return nil
-}
-
-// checkStatus holds the Job controller's own conditions to what the API server
-// demands of them; all others are free.
-func checkStatus(job, old *batchv1.Job) (invalid field.ErrorList) {
-	at := field.NewPath("status")
-	condition := func(format string, args ...any) {
-		invalid = append(invalid, field.Invalid(at.Child("conditions"), field.OmitValueType{}, fmt.Sprintf(format, args...)))
-	}
-	completed := isTrue(job, batchv1.JobComplete) && !isTrue(old, batchv1.JobComplete)
-	failed := isTrue(job, batchv1.JobFailed) && !isTrue(old, batchv1.JobFailed)
-	if completed && job.Status.CompletionTime == nil {
-		invalid = append(invalid, field.Required(at.Child("completionTime"), "completionTime is required for Complete jobs"))
-	}
-	if failed && !isTrue(job, batchv1.JobFailureTarget) {
-		condition("cannot set Failed=True condition without the FailureTarget=true condition")
-	}
-	if completed && !isTrue(job, batchv1.JobSuccessCriteriaMet) {
-		condition("cannot set Complete=True condition without the SuccessCriteriaMet=true condition")
-	}
-	if (completed || failed) && job.Status.StartTime == nil {
-		invalid = append(invalid, field.Required(at.Child("startTime"), "startTime is required for finished job"))
-	}
-	for _, terminal := range []batchv1.JobConditionType{batchv1.JobFailed, batchv1.JobComplete, batchv1.JobFailureTarget} {
-		if isTrue(old, terminal) && !isTrue(job, terminal) {
-			condition("cannot disable the terminal %s=True condition", terminal)
-		}
-	}
-	if isTrue(old, batchv1.JobSuccessCriteriaMet) && !isTrue(job, batchv1.JobSuccessCriteriaMet) {
-		condition("cannot disable the SuccessCriteriaMet=True condition")
-	}
-	return invalid
-}
-
-func isTrue(job *batchv1.Job, t batchv1.JobConditionType) bool {
-	for _, c := range job.Status.Conditions {
-		if c.Type == t {
-			return c.Status == corev1.ConditionTrue
-		}
-	}
-	return false
 }
 
 func plain500(message string) *apierrors.StatusError {

@@ -3,6 +3,7 @@ package kubetest
 import (
 	"context"
 	"net/url"
+	"slices"
 	"time"
 )
 
@@ -58,25 +59,21 @@ func (s *Server) Requests(matches ...Match) []Request {
 // WaitRequests waits until n matching requests have arrived, answered or not,
 // and returns them; with ctx's error, those that have when ctx ends.
 func (s *Server) WaitRequests(ctx context.Context, m Match, n int) ([]Request, error) {
-	var found []Request
-	err := s.Wait(ctx, func() bool {
-		found = s.Requests(m)
-		return len(found) >= n
-	})
-	return found, err
+	return s.waitFor(ctx, n, func() []Request { return s.Requests(m) })
 }
 
 // WaitAnswers waits until n matching requests have been answered, at least with
-// headers (a watch is answered when it runs), and returns them.
+// headers (a watch is answered when it runs), and returns them; with ctx's
+// error, those that have when ctx ends.
 func (s *Server) WaitAnswers(ctx context.Context, m Match, n int) ([]Request, error) {
-	var found []Request
-	err := s.Wait(ctx, func() bool {
-		found = found[:0]
-		for _, r := range s.Requests(m) {
-			if r.Code != 0 {
-				found = append(found, r)
-			}
-		}
+	return s.waitFor(ctx, n, func() []Request {
+		return slices.DeleteFunc(s.Requests(m), func(r Request) bool { return r.Code == 0 })
+	})
+}
+
+func (s *Server) waitFor(ctx context.Context, n int, find func() []Request) (found []Request, err error) {
+	err = s.Wait(ctx, func() bool {
+		found = find()
 		return len(found) >= n
 	})
 	return found, err

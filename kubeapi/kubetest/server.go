@@ -43,12 +43,12 @@ type Server struct {
 	net      *network
 	http     *http.Server
 	served   chan struct{} // closed when the http.Server has returned
-	done     chan struct{} // closed when Close begins
+	cancel   func()        // ends the context of every request
 
 	mu      sync.Mutex
 	changed chan struct{} // closed and made anew whenever something below changes
 	active  int           // requests in handlers
-	watches int           // watches whose headers are out
+	watches int           // running watches
 	closing bool
 	closed  bool
 
@@ -69,7 +69,6 @@ func New(tb TB, opts ...Option) *Server {
 		host:    "127.0.0.1",
 		dir:     tb.TempDir(),
 		served:  make(chan struct{}),
-		done:    make(chan struct{}),
 		changed: make(chan struct{}),
 		store:   newStore(),
 		rules:   defaultRules(),
@@ -86,7 +85,7 @@ func New(tb TB, opts ...Option) *Server {
 	if !s.inMemory {
 		addr.Port = 0
 	}
-	s.net = newNetwork(addr)
+	s.net = newNetwork(addr, func() { s.update(func() {}) })
 	ca, cert, err := newCertificates(s.host)
 	if err == nil {
 		err = s.initServiceAccount(ca)
@@ -97,12 +96,15 @@ func New(tb TB, opts ...Option) *Server {
 	if err != nil {
 		tb.Errorf("kubetest: %v", err)
 	}
+	base, cancel := context.WithCancel(context.Background())
+	s.cancel = cancel
 	s.http = &http.Server{
 		Handler:     http.HandlerFunc(s.serve),
 		TLSConfig:   &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12},
 		IdleTimeout: 90 * time.Second,                             // as kube-apiserver
 		HTTP2:       &http.HTTP2Config{MaxConcurrentStreams: 100}, // as kube-apiserver
 		ErrorLog:    log.New(io.Discard, "", 0),                   // broken handshakes are part of tests
+		BaseContext: func(net.Listener) context.Context { return base },
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			return context.WithValue(ctx, linkKey{}, c.(*tls.Conn).NetConn().(*end).link)
 		},
@@ -158,7 +160,7 @@ func (s *Server) Close() {
 	if already {
 		return
 	}
-	close(s.done)
+	s.cancel()
 	s.Thaw() // a close must reach the clients
 	s.http.Close()
 	<-s.served
@@ -194,8 +196,8 @@ func (s *Server) update(change func()) {
 }
 
 // Wait returns nil as soon as cond is true, and ctx's error when ctx ends
-// first. It calls cond at first and after every request, answer and change of
-// an object; cond may call the Server's methods.
+// first. It calls cond at first and after every connection, request, answer and
+// change of an object; cond may call the Server's methods.
 func (s *Server) Wait(ctx context.Context, cond func() bool) error {
 	for {
 		s.mu.Lock()

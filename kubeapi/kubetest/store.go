@@ -22,6 +22,8 @@ type store struct {
 	version int64   // the resourceVersion last given out, to any object, as in etcd
 	floor   int64   // watches from below it get 410
 	history []event // for watches
+
+	managers map[key]manager // of Jobs' conditions, where they have changed
 }
 
 type key struct{ resource, namespace, name string }
@@ -31,7 +33,10 @@ type object interface {
 	runtime.Object
 }
 
-func newStore() store { return store{objects: make(map[key]object), version: 1000} }
+// newStore remembers nothing from before it began.
+func newStore() store {
+	return store{objects: make(map[key]object), managers: make(map[key]manager), version: 1000, floor: 1000}
+}
 
 // CreateJob stores a Job and returns it as the server has it. Name and
 // namespace are required; uid, resourceVersion and creationTimestamp are filled
@@ -48,7 +53,8 @@ func (s *Server) Job(namespace, name string) *batchv1.Job {
 }
 
 // UpdateJob lets change edit a Job, as a controller would, and returns the
-// result. A change that changes nothing keeps the resourceVersion.
+// result, nil if there is no such Job. A change that changes nothing keeps the
+// resourceVersion. change must not call the Server.
 func (s *Server) UpdateJob(namespace, name string, change func(*batchv1.Job)) *batchv1.Job {
 	s.tb.Helper()
 	job, _ := s.modify("jobs", namespace, name, func(o object) { change(o.(*batchv1.Job)) }).(*batchv1.Job)
@@ -58,10 +64,15 @@ func (s *Server) UpdateJob(namespace, name string, change func(*batchv1.Job)) *b
 // DeleteJob removes a Job.
 func (s *Server) DeleteJob(namespace, name string) { s.tb.Helper(); s.delete("jobs", namespace, name) }
 
-// CreatePod is as [Server.CreateJob]; watches get ADDED.
+// CreatePod is as [Server.CreateJob]; watches get ADDED. Without a phase the Pod
+// is Pending.
 func (s *Server) CreatePod(pod *corev1.Pod) *corev1.Pod {
 	s.tb.Helper()
-	return s.create("pods", pod.DeepCopy()).(*corev1.Pod)
+	pod = pod.DeepCopy()
+	if pod.Status.Phase == "" {
+		pod.Status.Phase = corev1.PodPending
+	}
+	return s.create("pods", pod).(*corev1.Pod)
 }
 
 // Pod returns a copy of a Pod, nil if there is none.
@@ -77,7 +88,8 @@ func (s *Server) UpdatePod(namespace, name string, change func(*corev1.Pod)) *co
 	return pod
 }
 
-// DeletePod removes a Pod; watches get DELETED.
+// DeletePod removes a Pod by force: watches get DELETED, and before that MODIFIED
+// where the Pod had no deletionTimestamp.
 func (s *Server) DeletePod(namespace, name string) { s.tb.Helper(); s.delete("pods", namespace, name) }
 
 func (s *Server) create(resource string, o object) object {
@@ -126,7 +138,7 @@ func (s *Server) modify(resource, namespace, name string, change func(object)) o
 		}
 		o := old.DeepCopyObject().(object)
 		change(o)
-		stored = s.replace(k, canonical(o)).DeepCopyObject().(object)
+		stored = s.replace(k, canonical(o), controller).DeepCopyObject().(object)
 	})
 	if stored == nil {
 		s.errorf("kubetest: update %s: there is no %s/%s", resource, namespace, name)
@@ -141,8 +153,17 @@ func (s *Server) delete(resource, namespace, name string) {
 	s.update(func() {
 		if o := s.objects[k]; o != nil {
 			found = true
+			if k.resource == "pods" && o.GetDeletionTimestamp() == nil {
+				now, grace := metav1.Now(), int64(0)
+				o = o.DeepCopyObject().(object)
+				o.SetDeletionTimestamp(&now)
+				o.SetDeletionGracePeriodSeconds(&grace)
+				o = canonical(o)
+				s.put(k, o, "MODIFIED")
+			}
 			s.put(k, o.DeepCopyObject().(object), "DELETED")
 			delete(s.objects, k)
+			delete(s.managers, k)
 		}
 	})
 	if !found {
@@ -160,13 +181,16 @@ func (st *store) put(k key, o object, eventType string) {
 	}
 }
 
-// replace stores o unless it says what is stored already, and returns what is
-// stored then.
-func (st *store) replace(k key, o object) object {
+// replace stores what by has made of an object, unless that says what is stored
+// already, and returns what is stored then.
+func (st *store) replace(k key, o object, by manager) object {
 	old := st.objects[k]
 	o.SetResourceVersion(old.GetResourceVersion())
 	if apiequality.Semantic.DeepEqual(old, o) {
 		return old
+	}
+	if job, ok := o.(*batchv1.Job); ok && !apiequality.Semantic.DeepEqual(old.(*batchv1.Job).Status.Conditions, job.Status.Conditions) {
+		st.managers[k] = by
 	}
 	st.put(k, o, "MODIFIED")
 	return o

@@ -20,6 +20,8 @@ const (
 	watchTimeout = 30 * time.Minute
 	// bookmarkPeriod is that of kube-apiserver, which adds up to a quarter.
 	bookmarkPeriod = time.Minute
+	// lastBookmark is how long before the end of a watch the last one comes.
+	lastBookmark = 2 * time.Second
 )
 
 // An event is something that running watches get: a change of a Pod, which
@@ -100,6 +102,8 @@ func (s *Server) Watches() int {
 
 func (s *Server) watch(a *answer) {
 	backlog, next, err := s.beginWatch(a.rec)
+	s.update(func() { s.watches++ })
+	defer s.update(func() { s.watches-- })
 	a.Header().Set("Content-Type", "application/json")
 	a.WriteHeader(http.StatusOK)
 	a.Flush()
@@ -107,8 +111,6 @@ func (s *Server) watch(a *answer) {
 		a.event(event{kind: raw, line: eventLine(watch.Error, asObject(err))})
 		return
 	}
-	s.update(func() { s.watches++ })
-	defer s.update(func() { s.watches-- })
 	if a.events(backlog) {
 		s.follow(a, next)
 	}
@@ -124,6 +126,10 @@ func (s *Server) follow(a *answer, next int) {
 	defer end.Stop()
 	minute := time.NewTicker(bookmarkPeriod)
 	defer minute.Stop()
+	var last <-chan time.Time
+	if timeout > lastBookmark {
+		last = time.After(timeout - lastBookmark)
+	}
 	for {
 		s.mu.Lock()
 		events, changed := s.history[next:], s.changed
@@ -135,20 +141,27 @@ func (s *Server) follow(a *answer, next int) {
 		select {
 		case <-changed:
 		case <-minute.C:
-			s.mu.Lock()
-			e := s.bookmarkEvent(nil)
-			s.mu.Unlock()
-			if !a.event(e) {
+			if !a.bookmark() {
+				return
+			}
+		case <-last:
+			if !a.bookmark() {
 				return
 			}
 		case <-end.C:
 			return
 		case <-a.req.Context().Done():
-			return
-		case <-s.done:
-			return
+			abort()
 		}
 	}
+}
+
+// bookmark is event for a bookmark of the present.
+func (a *answer) bookmark() bool {
+	a.s.mu.Lock()
+	e := a.s.bookmarkEvent(nil)
+	a.s.mu.Unlock()
+	return a.event(e)
 }
 
 // events is event for several.
@@ -162,7 +175,7 @@ func (s *Server) beginWatch(r *Request) (backlog []event, next int, err *apierro
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	next = len(s.history)
-	from, _ := strconv.ParseInt(r.Query.Get("resourceVersion"), 10, 64)
+	from := fromVersion(r)
 	if from == 0 {
 		if o := s.objects[key{"pods", r.Namespace, r.Name}]; o != nil {
 			backlog = append(backlog, objectEvent("ADDED", s.version, o))
@@ -173,11 +186,17 @@ func (s *Server) beginWatch(r *Request) (backlog []event, next int, err *apierro
 		return nil, next, apierrors.NewResourceExpired(fmt.Sprintf("too old resource version: %d (%d)", from, s.floor))
 	}
 	for _, e := range s.history {
-		if e.kind == change && e.version > from {
+		if e.kind == change {
 			backlog = append(backlog, e)
 		}
 	}
 	return backlog, next, nil
+}
+
+// fromVersion is the resourceVersion that a watch goes on from; 0: none.
+func fromVersion(r *Request) int64 {
+	v, _ := strconv.ParseInt(r.Query.Get("resourceVersion"), 10, 64)
+	return v
 }
 
 // event writes an event, if it is for this watch, and reports whether the watch
@@ -185,7 +204,7 @@ func (s *Server) beginWatch(r *Request) (backlog []event, next int, err *apierro
 func (a *answer) event(e event) bool {
 	switch e.kind {
 	case change:
-		if e.namespace != a.rec.Namespace || e.name != a.rec.Name {
+		if e.namespace != a.rec.Namespace || e.name != a.rec.Name || e.version <= fromVersion(a.rec) {
 			return true
 		}
 	case bookmark:

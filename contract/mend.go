@@ -1,0 +1,89 @@
+package contract
+
+import (
+	"bytes"
+	"strings"
+)
+
+// mend tells what to do about a fault.
+func (i *inspector) mend(e *ParseError) string {
+	rest := i.data[max(e.Offset, 0):]
+	switch {
+	case e.Problem == "empty":
+		return `write the result before the adapter exits: {"status": "success"} at least`
+	case strings.HasPrefix(e.Problem, "larger"):
+		return "shorten \"details\", or keep them elsewhere"
+	case strings.HasPrefix(e.Problem, "must be a JSON object"):
+		return `write an object: {"status": "success"} at least`
+	case e.Problem == "named twice":
+		return "keep one of the two"
+	case e.Offset < 0 && i.similar != "":
+		return "names are exact: write \"status\" for \"" + i.similar + "\""
+	case e.Offset < 0:
+		return `add "status": "success" or "status": "failure"`
+	case e.Member == "status":
+		return `write "success" or "failure", in lower case and nothing else; more can be said in "reason"`
+	case e.Member != "" && (rest[0] == '{' || rest[0] == '['):
+		return `write text; structured data goes into "details"`
+	case e.Member != "":
+		return "put it in double quotes"
+	case bytes.HasPrefix(i.data, []byte("\xff\xfe")), bytes.HasPrefix(i.data, []byte("\xfe\xff")),
+		len(i.data) > 1 && (i.data[0] == 0) != (i.data[1] == 0):
+		return "write the file in UTF-8; this looks like UTF-16"
+	}
+	for _, m := range syntaxMends {
+		if strings.Contains(e.Problem, m.problem) && bytes.HasPrefix(rest, []byte(m.at)) {
+			return m.mend
+		}
+	}
+	return useLibrary
+}
+
+const (
+	useLibrary = "let a JSON library write the file"
+	noNumber   = "JSON has no such number: write null, or text in double quotes"
+	theWords   = "JSON's words are true, false and null, in lower case"
+	noComments = "JSON has no comments: leave them out"
+	atName     = "beginning of object key string"
+	atValue    = "beginning of value"
+	afterValue = "after object key:value pair"
+)
+
+// syntaxMends are tried in order: problem is part of encoding/json's text, at
+// is what the file goes on with.
+var syntaxMends = []struct{ problem, at, mend string }{
+	{"unexpected end", "", "write all of the file: to a temporary file in the same directory, renamed when it is complete"},
+	{"exceeded max depth", "", "nest less deeply: 10,000 levels at most"},
+	{"after top-level value", "", "write one JSON object and nothing after it; in a shell > begins a file anew and >> appends"},
+	{"in string literal", "\n", `write a line break in a string as \n`},
+	{"in string literal", "\r", `write a line break in a string as \n`},
+	{"in string literal", "\t", `write a tab in a string as \t`},
+	{"in string literal", "", "leave the control character out, or write it as \\u and four hexadecimal digits"},
+	{"escape", "", `write a backslash as \\; the escapes are \" \\ \/ \b \f \n \r \t and \u with four hexadecimal digits`},
+	{"", "/", noComments},
+	{"", "#", noComments},
+	{"", "'", `use " instead of '`},
+	{"", "\u00a0", "replace the no-break space by a plain one"},
+	{"", byteOrderMark, "leave the second byte order mark out"},
+	{"", "\x00", "leave the NUL bytes out; a file that was cut and written on begins with them"},
+	{atName, "}", "remove the comma before it"},
+	{atName, "", "put the member's name in double quotes"},
+	{atValue, "]", "remove the comma before it"},
+	{atValue, "}", "a value is missing before it"},
+	{atValue, ",", "a value is missing before it"},
+	{atValue, "NaN", noNumber},
+	{atValue, "Inf", noNumber},
+	{atValue, "inf", noNumber},
+	{atValue, "True", theWords},
+	{atValue, "False", theWords},
+	{atValue, "None", theWords},
+	{atValue, "\x1f\x8b", "this is compressed: write plain text"},
+	{atValue, "", "put text in double quotes; the file begins with {"},
+	{"in numeric literal", "I", noNumber},
+	{"in numeric literal", "", "write the number as JSON does: digits before and after the point, no plus sign"},
+	{"in literal", "", theWords},
+	{afterValue, `"`, "put a comma before it"},
+	{"after array element", "", "put a comma between two elements, and ] after the last"},
+	{afterValue, "", "put a comma between two members, and } after the last; numbers have no leading zeros"},
+	{"after object key", "", "put a colon between name and value"},
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/openshift-hyperfleet/status-reporter/contract"
+)
+
+var update = flag.Bool("update", false, "rewrite docs/faults.md")
+
+// TestFaultsDocument keeps docs/faults.md what the tables of stories say.
+func TestFaultsDocument(t *testing.T) {
+	const path = "docs/faults.md"
+	want := faultsDocument()
+	if *update {
+		if err := os.WriteFile(path, want, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("%s is not what the tests say; run: go test -run TestFaultsDocument . -update (-want +got)\n%s", path, diff)
+	}
+}
+
+func faultsDocument() []byte {
+	var b bytes.Buffer
+	b.WriteString(`# What goes wrong, and what happens then
+
+Each row is a test that plays it through the whole program: real files, TLS to
+an API server double, the condition read back from the Job. This page is
+generated from the tests' tables (faultsdoc_test.go). "done" is the adapter's own
+result; a lost report is told in the log, in the termination message and by exit
+code 3, and nowhere does the log claim a report that the server has not
+acknowledged. What a Pod looks like at one moment is in the golden suite
+(testdata/containers).
+
+`)
+	section := func(title, test string, rows func()) {
+		fmt.Fprintf(&b, "## %s\n\n%s\n\n| what goes wrong | what happens |\n| --- | --- |\n", title, test)
+		rows()
+		b.WriteString("\n")
+	}
+	stories := func(list []story) func() {
+		return func() {
+			for _, s := range list {
+				fmt.Fprintf(&b, "| %s | %s |\n", s.name, happens(s.want, s.within))
+			}
+		}
+	}
+	files := func(list []fileStory) func() {
+		return func() {
+			for _, s := range list {
+				fmt.Fprintf(&b, "| %s | %s |\n", s.name, happens(s.want, 0))
+			}
+		}
+	}
+	section("The API server on bad days", "TestAPIFaults. The adapter writes its result or crashes 10 s after the start, unless the row says otherwise; times are of the whole run.", stories(apiFaults()))
+	section("Pods", "TestPodFaults.", stories(podFaults()))
+	section("SIGTERM and deletion", "TestStopFaults. A regular sidecar, a grace period of 30 s unless the row says otherwise.", stories(stopFaults()))
+	section("The reporter as a native sidecar", "TestSidecarFaults.", stories(sidecarFaults()))
+	section("Files as adapters write them", "TestFilesAsAdaptersWriteThem. Each with inotify and with polling alone.", files(asAdaptersWrite()))
+	section("Files as a hostile adapter leaves them", "TestHostileFiles, TestHostileFilesWhileTheAdapterRuns. Each with inotify and with polling alone.", files(asHostileAdaptersLeave()))
+	return b.Bytes()
+}
+
+func happens(want contract.Outcome, within time.Duration) string {
+	var s string
+	switch want {
+	case good:
+		s = "done"
+	case nothing:
+		s = "lost, and told: exit 3"
+	default:
+		s = fmt.Sprintf("%s %s: %s", want.Status, want.Reason, strings.ReplaceAll(want.Message, "|", `\|`))
+	}
+	if within > 0 {
+		s += fmt.Sprintf(", within %.0f s", within.Seconds())
+	}
+	return s
+}

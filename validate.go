@@ -1,0 +1,155 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/openshift-hyperfleet/status-reporter/contract"
+	"github.com/openshift-hyperfleet/status-reporter/internal/yaml"
+)
+
+const validateUsage = `Usage: status-reporter validate [-o yaml|json] FILE
+
+Prints the condition that the Job would get from the result file FILE (- for
+standard input), and on standard error what is wrong, where, how to mend it,
+and what would be changed or ignored. Exits with 0 for a valid file, 1 for an
+invalid one, 2 where there is nothing to judge.
+
+`
+
+// validated is what -o json prints.
+type validated struct {
+	Valid     bool               `json:"valid"`
+	Condition shownCondition     `json:"condition"`
+	Fault     *contract.Finding  `json:"fault,omitempty"`
+	Warnings  []contract.Finding `json:"warnings"`
+}
+
+// shownCondition is a Job's condition, times aside.
+type shownCondition struct {
+	Type string `json:"type"`
+	contract.Outcome
+}
+
+// validate judges a result file as the sidecar would.
+func (p *process) validate(args []string) int {
+	flags := p.flags("validate", validateUsage)
+	format := flags.String("o", "yaml", "output `format`: yaml, or json with all that is said in one document")
+	operands, code, ok := p.parse(flags, args, 1)
+	if !ok {
+		return code
+	}
+	if *format != "yaml" && *format != "json" {
+		return p.wrong(flags, errors.New("-o must be yaml or json"))
+	}
+	name := operands[0]
+	data, err := p.readFile(name)
+	if err != nil {
+		fmt.Fprintln(p.stderr, "status-reporter validate:", err)
+		return exitMisconfigured
+	}
+	i := contract.Inspect(data)
+	v := validated{
+		Valid: i.Fault == nil, Fault: i.Fault, Warnings: i.Warnings,
+		Condition: shownCondition{contract.DefaultConditionType, i.Outcome},
+	}
+	if *format == "json" {
+		err = writeJSON(p.stdout, v)
+	} else {
+		err = p.explain(name, v)
+	}
+	if err != nil {
+		fmt.Fprintln(p.stderr, "status-reporter validate:", err)
+		return exitMisconfigured
+	}
+	if !v.Valid {
+		return exitFault
+	}
+	return 0
+}
+
+// explain tells people: the condition to stdout, the rest as compilers do.
+func (p *process) explain(name string, v validated) error {
+	if name == "-" {
+		name = "stdin"
+	}
+	if v.Fault != nil {
+		p.finding(name, "error", *v.Fault)
+	}
+	for _, w := range v.Warnings {
+		p.finding(name, "warning", w)
+	}
+	text, err := yaml.Marshal(v.Condition)
+	if err == nil {
+		_, err = p.stdout.Write(text)
+	}
+	return err
+}
+
+func (p *process) finding(name, kind string, f contract.Finding) {
+	if f.Line > 0 {
+		name = fmt.Sprintf("%s:%d:%d", name, f.Line, f.Column)
+	}
+	fmt.Fprintf(p.stderr, "%s: %s: %s\n    mend: %s\n", name, kind, f, f.Mend)
+}
+
+func writeJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
+// readFile reads as much of a file as there is to judge; - is standard input.
+func (p *process) readFile(name string) ([]byte, error) {
+	r := p.stdin
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		r = f
+	}
+	return io.ReadAll(io.LimitReader(r, contract.MaxFileSize+1))
+}
+
+func (p *process) flags(command, usage string) *flag.FlagSet {
+	flags := flag.NewFlagSet("status-reporter "+command, flag.ContinueOnError)
+	flags.SetOutput(p.stderr)
+	flags.Usage = func() {
+		fmt.Fprint(p.stderr, usage)
+		flags.PrintDefaults()
+	}
+	return flags
+}
+
+// parse takes the arguments apart, flags before and after the operands; where
+// that was all, ok is false and code is the exit code.
+func (p *process) parse(flags *flag.FlagSet, args []string, want int) (operands []string, code int, ok bool) {
+	err := flags.Parse(args)
+	for err == nil && flags.NArg() > 0 {
+		operands = append(operands, flags.Arg(0))
+		err = flags.Parse(flags.Args()[1:])
+	}
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return nil, 0, false
+	case err != nil: // told already
+		return nil, exitMisconfigured, false
+	case len(operands) != want:
+		return nil, p.wrong(flags, fmt.Errorf("arguments beside the flags: %d, want %d", len(operands), want)), false
+	}
+	return operands, 0, true
+}
+
+// wrong tells of a wrong command line.
+func (p *process) wrong(flags *flag.FlagSet, err error) int {
+	fmt.Fprintf(p.stderr, "%s: %v\n\n", flags.Name(), err)
+	flags.Usage()
+	return exitMisconfigured
+}

@@ -1,0 +1,233 @@
+package watch
+
+import (
+	"log/slog"
+	"testing"
+	"time"
+)
+
+// newTestObserver is one whose looks find nothing, at a clock that stands at start.
+func newTestObserver() *fileObserver {
+	o := newFileObserver("/results/r.json", true, slog.New(slog.DiscardHandler))
+	o.lookAt = func(string) look { return absent }
+	o.filled = start
+	return o
+}
+
+// looked begins a look, and waits for it where it has begun.
+func (o *fileObserver) looked(needed bool, now time.Time) bool {
+	o.look(needed, 1, now, lookPatience)
+	if o.looking.IsZero() {
+		return false
+	}
+	o.done(<-o.found)
+	return true
+}
+
+func TestLookRate(t *testing.T) {
+	o := newTestObserver()
+	count := func(from, to time.Duration) (n int) {
+		for at := from; at < to; at += time.Millisecond { // an adapter that rewrites its file in a loop
+			o.want = true
+			if o.looked(false, start.Add(at)) {
+				n++
+			}
+		}
+		return n
+	}
+	if n := count(0, 50*time.Millisecond); n != 10 {
+		t.Errorf("%d looks at first, want a burst of 10", n)
+	}
+	if n := count(50*time.Millisecond, 1050*time.Millisecond); n != 20 {
+		t.Errorf("%d looks in the next second, want 20", n)
+	}
+	if n := count(1050*time.Millisecond, 11050*time.Millisecond); n != 200 {
+		t.Errorf("%d looks in ten more seconds, want 200", n)
+	}
+	if n := count(time.Hour, time.Hour+50*time.Millisecond); n != 10 {
+		t.Errorf("%d looks after an hour's rest, want a burst of 10 again", n)
+	}
+}
+
+// A look that a decision needs does not wait for the rate, nor is an unwanted one made.
+func TestLookNeeded(t *testing.T) {
+	o := newTestObserver()
+	if o.looked(false, start) {
+		t.Error("a look that nobody wants")
+	}
+	for range 100 {
+		if !o.looked(true, start) {
+			t.Fatal("a needed look was not made")
+		}
+	}
+	if o.tokens != lookBurst {
+		t.Errorf("needed looks cost %d of the burst", lookBurst-o.tokens)
+	}
+}
+
+func TestLookBegins(t *testing.T) {
+	o := newTestObserver()
+	o.lookAt = func(path string) look {
+		if path != "/results/r.json" {
+			t.Errorf("a look at %s", path)
+		}
+		return success
+	}
+	o.want = true
+	o.look(false, 7, start, lookPatience)
+	if o.want {
+		t.Error("still wanted")
+	}
+	f := <-o.found
+	if f.kind != fileValid || f.began != 7 || !f.at.Equal(start) {
+		t.Errorf("found %+v; want the result, from moment 7 and the time of its beginning", f)
+	}
+	o.want = true
+	o.look(true, 8, start.Add(sec), lookPatience)
+	if len(o.found) != 0 {
+		t.Error("two looks at a time")
+	}
+	o.done(f)
+	if !o.want {
+		t.Error("a look wanted during another is lost")
+	}
+	if !o.looked(false, start.Add(sec)) {
+		t.Error("no look after the first has come back")
+	}
+}
+
+// TestLookHangs has a filesystem that does not answer, until it does.
+func TestLookHangs(t *testing.T) {
+	o := newTestObserver()
+	answer := make(chan look)
+	o.lookAt = func(string) look { return <-answer }
+	o.want = true
+	o.look(false, 1, start, lookPatience)
+	o.look(true, 2, start.Add(lookPatience-1), lookPatience)
+	o.look(false, 2, start.Add(time.Hour), lookPatience)
+	if len(o.found) != 0 {
+		t.Fatal("given up too early, or though nobody waits")
+	}
+	if at := o.wake(true, lookPatience); !at.Equal(start.Add(lookPatience)) {
+		t.Errorf("woken at %v, want when the patience ends", at)
+	}
+	if at := o.wake(false, lookPatience); !at.IsZero() {
+		t.Errorf("woken at %v though nobody waits", at)
+	}
+	o.look(true, 2, start.Add(lookPatience), lookPatience)
+	f := <-o.found
+	if f.kind != fileNotYet || f.err.Error() != "not readable: the filesystem does not answer" || f.began != 2 {
+		t.Fatalf("found %+v; want it to be unreadable at moment 2", f)
+	}
+	o.done(f)
+	if o.looking.IsZero() {
+		t.Error("the look under way is forgotten: the next would hang as well")
+	}
+	o.look(true, 3, start.Add(lookPatience+1), lookPatience) // those who ask later need not wait again
+	if f = <-o.found; f.began != 3 {
+		t.Errorf("found %+v; want an answer for moment 3", f)
+	}
+	o.done(f)
+
+	answer <- success
+	late := <-o.found
+	if late.kind != fileValid || late.began != 1 {
+		t.Errorf("found %+v; want the late look", late)
+	}
+	o.done(late)
+	if !o.looking.IsZero() {
+		t.Error("no look is under way, yet none would be made")
+	}
+}
+
+// A look that comes back while the patience ends is not pushed aside.
+func TestLookAnswersAtTheLastMoment(t *testing.T) {
+	o := newTestObserver()
+	o.looking = start
+	o.found <- found{success, 1, start}
+	o.look(true, 2, start.Add(lookPatience), lookPatience)
+	if f := <-o.found; f.kind != fileValid {
+		t.Errorf("found %+v; want the result", f)
+	}
+}
+
+func TestWakeForLooks(t *testing.T) {
+	o := newTestObserver()
+	if at := o.wake(false, lookPatience); !at.IsZero() {
+		t.Errorf("woken at %v for nothing", at)
+	}
+	o.want, o.tokens = true, 0
+	if at := o.wake(false, lookPatience); !at.Equal(start.Add(lookInterval)) {
+		t.Errorf("woken at %v, want when the rate allows a look", at)
+	}
+	if !o.allowed(start.Add(lookInterval)) {
+		t.Error("woken too early")
+	}
+}
+
+// TestFileEvents says what each event leads to.
+func TestFileEvents(t *testing.T) {
+	var (
+		created  = fileEvent{created: true, look: true}
+		modified = fileEvent{modified: true}
+		closed   = fileEvent{closed: true, look: true}
+		chmod    = fileEvent{look: true}
+		lost     = fileEvent{lost: true}
+		other    = func(ev fileEvent) fileEvent { ev.other = true; return ev }
+	)
+	file, hardLink := look{alone: true}, look{}
+	link := look{link: true}
+	tests := []struct {
+		name          string
+		story         []any // events, and looks that come back
+		want, writing bool
+	}{
+		{"created", []any{created}, true, false},
+		{"a file is created", []any{created, file}, true, true},
+		{"a hard link is created", []any{created, hardLink}, true, false},
+		{"a link is created", []any{created, link}, true, false},
+		{"a file is created and closed", []any{created, closed, file}, true, false},
+		{"a file is created and closed after the look", []any{created, file, closed}, true, false},
+		{"a file is created, later a link", []any{created, file, closed, created, link}, true, false},
+		{"modified", []any{modified}, false, true},
+		{"modified, looked at", []any{modified, file}, false, true},
+		{"modified and closed", []any{modified, closed}, true, false},
+		{"closed by one, modified by another", []any{modified, closed, modified}, true, true},
+		{"chmod", []any{chmod}, true, false},
+		{"chmod while it is written", []any{modified, chmod}, true, true},
+		{"another file is created", []any{other(created), file}, false, false},
+		{"another file is modified", []any{other(modified)}, false, false},
+		{"another file is closed", []any{modified, other(closed)}, false, true},
+		{"another file is closed, the name is a link", []any{link, other(closed)}, true, false},
+		{"another file is modified, the name is a link", []any{link, other(modified)}, false, false},
+		{"another file is closed, the name was a link", []any{link, file, other(closed)}, false, false},
+		{"lost", []any{modified, lost}, true, false},
+		{"lost after it was created", []any{created, lost, file}, true, false},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			o := newTestObserver()
+			for _, happens := range test.story {
+				switch x := happens.(type) {
+				case fileEvent:
+					o.take(t.Context(), x, true)
+				case look:
+					o.done(found{look: x})
+				}
+			}
+			if o.want != test.want || o.writing != test.writing {
+				t.Errorf("look wanted %v, writer known %v; want %v, %v", o.want, o.writing, test.want, test.writing)
+			}
+		})
+	}
+}
+
+// When the events end, whatever was written in between must be looked for.
+func TestFileEventsEnd(t *testing.T) {
+	o := newTestObserver()
+	o.events, o.writing = make(chan fileEvent), true
+	o.take(t.Context(), fileEvent{}, false)
+	if o.events != nil || !o.want || o.writing {
+		t.Errorf("events %v, look wanted %v, writer known %v; want none, a look, none", o.events, o.want, o.writing)
+	}
+}

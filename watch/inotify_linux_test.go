@@ -1,0 +1,445 @@
+package watch
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// These tests take real time, though hardly any: the kernel's events do not
+// come in a synctest bubble.
+
+// patience is for events that do not come at all.
+const patience = 20 * time.Second
+
+// subscribed is a subscription to the directory of a path.
+func subscribed(t *testing.T, path string) <-chan fileEvent {
+	t.Helper()
+	events, err := subscribe(t.Context(), path)
+	must(t, err)
+	return events
+}
+
+func next(t *testing.T, events <-chan fileEvent) (ev fileEvent, ok bool) {
+	t.Helper()
+	select {
+	case ev, ok = <-events:
+		return ev, ok
+	case <-time.After(patience):
+		t.Fatal("no event comes")
+		return ev, ok
+	}
+}
+
+// all folds the events of a subscription up to its end, which comes with the
+// loss of the directory: how many reads of the kernel's queue they take is
+// chance. Other tells whether one was about another name.
+func all(t *testing.T, events <-chan fileEvent, path string) (own fileEvent, other bool) {
+	t.Helper()
+	must(t, os.Rename(filepath.Dir(path), filepath.Dir(path)+".old"))
+	for {
+		ev, ok := next(t, events)
+		switch {
+		case !ok:
+			return own, other
+		case ev.lost:
+		case ev.other:
+			other = true
+		case ev.closed:
+			own = ev
+		default:
+			own.modified, own.created, own.look = own.modified || ev.modified, own.created || ev.created, own.look || ev.look
+		}
+	}
+}
+
+func TestInotify(t *testing.T) {
+	closed := fileEvent{closed: true, look: true}
+	created := fileEvent{created: true, look: true}
+	exists := func(t *testing.T, path string) { write(t, path, valid) }
+	tests := []struct {
+		name   string
+		before func(t *testing.T, path string)
+		do     func(t *testing.T, path string)
+		own    fileEvent
+		other  bool
+	}{
+		{"written", nil, exists, closed, false},
+		{"touched", nil, func(t *testing.T, path string) { write(t, path, "") }, closed, false},
+		{"written over", exists, exists, closed, false},
+		{"held open", nil, func(t *testing.T, path string) {
+			f, err := os.Create(path)
+			must(t, err)
+			t.Cleanup(func() { f.Close() })
+			_, err = f.WriteString("{")
+			must(t, err)
+		}, fileEvent{created: true, look: true, modified: true}, false},
+		{"held open again", exists, func(t *testing.T, path string) {
+			write(t, path, valid)
+			f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+			must(t, err)
+			t.Cleanup(func() { f.Close() })
+			_, err = f.WriteString("{")
+			must(t, err)
+		}, fileEvent{closed: true, look: true, modified: true}, false},
+		{"renamed to", func(t *testing.T, path string) { write(t, path+".tmp", valid) }, func(t *testing.T, path string) {
+			must(t, os.Rename(path+".tmp", path))
+		}, closed, true},
+		{"moved here", func(t *testing.T, path string) { write(t, filepath.Dir(path)+".tmp", valid) }, func(t *testing.T, path string) {
+			must(t, os.Rename(filepath.Dir(path)+".tmp", path))
+		}, closed, false},
+		{"renamed away", exists, func(t *testing.T, path string) { must(t, os.Rename(path, filepath.Dir(path)+".away")) }, closed, false},
+		{"removed", exists, func(t *testing.T, path string) { must(t, os.Remove(path)) }, closed, false},
+		{"made readable", exists, func(t *testing.T, path string) { must(t, os.Chmod(path, 0o600)) }, fileEvent{look: true}, false},
+		{"read", exists, func(t *testing.T, path string) { lookAt(path) }, fileEvent{}, false},
+		{"linked", nil, func(t *testing.T, path string) { must(t, os.Symlink("x", path)) }, created, false},
+		{"hard-linked", func(t *testing.T, path string) { write(t, filepath.Dir(path)+".tmp", valid) }, func(t *testing.T, path string) {
+			must(t, os.Link(filepath.Dir(path)+".tmp", path))
+		}, created, false},
+		{"a FIFO", nil, func(t *testing.T, path string) { must(t, syscall.Mkfifo(path, 0o666)) }, created, false},
+		{"another file is written over", func(t *testing.T, path string) { write(t, path+".1", valid) }, func(t *testing.T, path string) {
+			write(t, path+".1", valid)
+		}, fileEvent{}, true},
+		{"a name that begins like it", func(t *testing.T, path string) { write(t, path[:len(path)-1], valid) }, func(t *testing.T, path string) {
+			must(t, os.Chmod(path[:len(path)-1], 0o600))
+		}, fileEvent{}, true},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "results", "r.json")
+			must(t, os.Mkdir(filepath.Dir(path), 0o777))
+			if test.before != nil {
+				test.before(t, path)
+			}
+			events := subscribed(t, path)
+			test.do(t, path)
+			if own, other := all(t, events, path); own != test.own || other != test.other {
+				t.Errorf("\n got %+v, another name %v\nwant %+v, another name %v", own, other, test.own, test.other)
+			}
+		})
+	}
+}
+
+// TestInotifyDirectoryLost: events of a directory that is not at its path any
+// more would be those of another.
+func TestInotifyDirectoryLost(t *testing.T) {
+	for name, lose := range map[string]func(dir string) error{
+		"removed": os.Remove,
+		"moved":   func(dir string) error { return os.Rename(dir, dir+".old") },
+		"replaced": func(dir string) error {
+			return errors.Join(os.Mkdir(dir+".new", 0o777), syscall.Rename(dir+".new", dir))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "results")
+			must(t, os.Mkdir(dir, 0o777))
+			events := subscribed(t, filepath.Join(dir, "r.json"))
+			must(t, lose(dir))
+			ev, _ := next(t, events)
+			for ev.other { // its attributes change as well
+				ev, _ = next(t, events)
+			}
+			if ev != (fileEvent{lost: true}) {
+				t.Errorf("event %+v, want the loss", ev)
+			}
+			if ev, ok := next(t, events); ok {
+				t.Errorf("event %+v after the loss", ev)
+			}
+		})
+	}
+}
+
+func TestInotifyEndsWithContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	events, err := subscribe(ctx, filepath.Join(t.TempDir(), "r.json"))
+	must(t, err)
+	cancel()
+	if ev, ok := next(t, events); ok {
+		t.Errorf("event %+v after the end", ev)
+	}
+}
+
+// TestInotifyReaderGoneAway: nobody takes the events any more when the context ends.
+func TestInotifyReaderGoneAway(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	path := filepath.Join(t.TempDir(), "r.json")
+	events, err := subscribe(ctx, path)
+	must(t, err)
+	for i := range 2 * cap(events) {
+		must(t, os.Mkdir(fmt.Sprint(path, i), 0o777))
+		must(t, os.Chmod(fmt.Sprint(path, i), 0o700)) // not to be folded with the former
+	}
+	cancel()
+	for ok := true; ok; {
+		_, ok = next(t, events)
+	}
+}
+
+// An overflow may have swallowed anything.
+func TestInotifyOverflow(t *testing.T) {
+	text, err := os.ReadFile("/proc/sys/fs/inotify/max_queued_events")
+	must(t, err)
+	most, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	must(t, err)
+	if most > 1<<17 {
+		t.Skipf("the queue holds %d events", most)
+	}
+	path := filepath.Join(t.TempDir(), "r.json")
+	write(t, path+".1", "")
+	write(t, path+".2", "")
+	events := subscribed(t, path)
+	for range most { // two events each, which the kernel does not merge; the reader holds up to 64 folded reads more
+		must(t, os.Chmod(path+".1", 0o600))
+		must(t, os.Truncate(path+".2", 1))
+	}
+	for {
+		ev, ok := next(t, events)
+		if !ok {
+			t.Fatal("the events end")
+		}
+		if !ev.other {
+			if want := (fileEvent{closed: true, look: true}); ev != want {
+				t.Errorf("overflow: %+v, want %+v", ev, want)
+			}
+			return
+		}
+	}
+}
+
+func TestInotifyRefused(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "file"), "")
+	for name, test := range map[string]struct {
+		path string
+		err  error
+	}{
+		"no directory":                    {filepath.Join(dir, "none", "r.json"), fs.ErrNotExist},
+		"a file in the directory's place": {filepath.Join(dir, "file", "r.json"), syscall.ENOTDIR},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := subscribe(t.Context(), test.path); !errors.Is(err, test.err) {
+				t.Errorf("error %v, want %v", err, test.err)
+			}
+		})
+	}
+}
+
+// TestSubscribeAgain: where it cannot be done now it is done later.
+func TestSubscribeAgain(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "results", "r.json")
+	var log strings.Builder
+	o := newFileObserver(path, false, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	for range 3 {
+		o.subscribe(t.Context())
+	}
+	if n := strings.Count(log.String(), "\n"); o.events != nil || n != 1 {
+		t.Fatalf("events %v and %d log lines; want none and one:\n%s", o.events, n, &log)
+	}
+	must(t, os.Mkdir(filepath.Dir(path), 0o777))
+
+	// Without descriptors nothing can be opened: that may pass, for looks as well.
+	withoutDescriptors(t, func() {
+		o.subscribe(t.Context())
+		if l := lookAt(path); l.kind != fileNotYet || l.err.Error() != "not readable: too many open files" {
+			t.Errorf("look: kind %d, error %v; want to be told later", l.kind, l.err)
+		}
+	})
+	if o.events != nil || !strings.Contains(log.String(), "too many open files") {
+		t.Fatalf("events %v; want none for lack of descriptors:\n%s", o.events, &log)
+	}
+
+	o.subscribe(t.Context())
+	events := o.events
+	o.subscribe(t.Context())
+	if events == nil || o.events != events {
+		t.Fatalf("events %v, then %v; want one subscription", events, o.events)
+	}
+	write(t, path, valid)
+	if ev, _ := next(t, events); !ev.look || ev.other {
+		t.Errorf("event %+v, want the file's", ev)
+	}
+
+	must(t, os.Rename(filepath.Dir(path), filepath.Dir(path)+".old"))
+	must(t, os.Mkdir(filepath.Dir(path), 0o777))
+	for ok := true; ok; {
+		var ev fileEvent
+		ev, ok = next(t, events)
+		o.take(t.Context(), ev, ok)
+	}
+	if o.events == nil || o.events == events || !o.want {
+		t.Errorf("events %v (before: %v), look wanted %v; want a new subscription and a look", o.events, events, o.want)
+	}
+}
+
+// withoutDescriptors has every descriptor be in use.
+func withoutDescriptors(t *testing.T, f func()) {
+	t.Helper()
+	var limit syscall.Rlimit
+	must(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit))
+	free, err := syscall.Dup(0)
+	must(t, err)
+	must(t, syscall.Close(free))
+	none := limit
+	none.Cur = uint64(free)
+	must(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &none))
+	defer func() { must(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit)) }()
+	f()
+}
+
+// raw is an event as the kernel writes it.
+func raw(mask uint32, name string) []byte {
+	size := (len(name) + 16) / 16 * 16 // NUL-padded
+	if name == "" {
+		size = 0
+	}
+	buf := make([]byte, syscall.SizeofInotifyEvent+size)
+	binary.NativeEndian.PutUint32(buf, 1)
+	binary.NativeEndian.PutUint32(buf[4:], mask)
+	binary.NativeEndian.PutUint32(buf[12:], uint32(size))
+	copy(buf[syscall.SizeofInotifyEvent:], name)
+	return buf
+}
+
+func TestParseInotify(t *testing.T) {
+	const base = "r.json"
+	type events = []fileEvent
+	tests := []struct {
+		name string
+		buf  [][]byte
+		want events
+	}{
+		{"nothing", nil, nil},
+		{"created", [][]byte{raw(syscall.IN_CREATE, base)}, events{{created: true, look: true}}},
+		{"a directory is created", [][]byte{raw(syscall.IN_CREATE|syscall.IN_ISDIR, base)}, events{{created: true, look: true}}},
+		{"modified", [][]byte{raw(syscall.IN_MODIFY, base)}, events{{modified: true}}},
+		{"closed", [][]byte{raw(syscall.IN_CLOSE_WRITE, base)}, events{{closed: true, look: true}}},
+		{"moved here", [][]byte{raw(syscall.IN_MOVED_TO, base)}, events{{closed: true, look: true}}},
+		{"moved away", [][]byte{raw(syscall.IN_MOVED_FROM, base)}, events{{closed: true, look: true}}},
+		{"deleted", [][]byte{raw(syscall.IN_DELETE, base)}, events{{closed: true, look: true}}},
+		{"attributes", [][]byte{raw(syscall.IN_ATTRIB, base)}, events{{look: true}}},
+		{"overflow", [][]byte{raw(syscall.IN_Q_OVERFLOW, "")}, events{{closed: true, look: true}}},
+		{"directory deleted", [][]byte{raw(syscall.IN_DELETE_SELF, "")}, events{{lost: true}}},
+		{"directory moved", [][]byte{raw(syscall.IN_MOVE_SELF, "")}, events{{lost: true}}},
+		{"watch removed", [][]byte{raw(syscall.IN_IGNORED, "")}, events{{lost: true}}},
+		{"unmounted", [][]byte{raw(syscall.IN_UNMOUNT, "")}, events{{lost: true}}},
+		{"another name", [][]byte{raw(syscall.IN_CLOSE_WRITE, "r.jso")}, events{{other: true, look: true}}},
+		{"a longer name", [][]byte{raw(syscall.IN_CLOSE_WRITE, "r.json.tmp")}, events{{other: true, look: true}}},
+		{"the longest name", [][]byte{raw(syscall.IN_CREATE, strings.Repeat("x", 255))}, events{{other: true, look: true}}},
+		{"the directory itself", [][]byte{raw(syscall.IN_ATTRIB|syscall.IN_ISDIR, "")}, events{{other: true, look: true}}},
+		{"several", [][]byte{raw(syscall.IN_CREATE, base), raw(syscall.IN_MODIFY, base), raw(syscall.IN_CLOSE_WRITE, base)},
+			events{{closed: true, look: true}}},
+		{"the same again", [][]byte{raw(syscall.IN_MODIFY, base), raw(syscall.IN_MODIFY, base), raw(syscall.IN_MODIFY, base)}, events{{modified: true}}},
+		{"the same, not in a row", [][]byte{raw(syscall.IN_MODIFY, base), raw(syscall.IN_CLOSE_WRITE, base), raw(syscall.IN_MODIFY, base)},
+			events{{closed: true, look: true, modified: true}}},
+		{"created and written", [][]byte{raw(syscall.IN_CREATE, base), raw(syscall.IN_MODIFY, base)}, events{{created: true, look: true, modified: true}}},
+		{"another name is written", [][]byte{raw(syscall.IN_MODIFY, "x"), raw(syscall.IN_MODIFY, "y")}, nil},
+		{"both", [][]byte{raw(syscall.IN_CREATE, "x"), raw(syscall.IN_ATTRIB, base), raw(syscall.IN_MODIFY, "x")}, events{{look: true}, {other: true, look: true}}},
+		{"lost after all", [][]byte{raw(syscall.IN_MODIFY, base), raw(syscall.IN_IGNORED, ""), raw(syscall.IN_ATTRIB, base)}, events{{modified: true}, {lost: true}}},
+		{"a header that is cut", [][]byte{raw(syscall.IN_MODIFY, "")[:15]}, nil},
+		{"a name that is cut", [][]byte{raw(syscall.IN_MODIFY, base)[:20]}, nil},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if got := parseInotify(slices.Concat(test.buf...), base); !slices.Equal(got, test.want) {
+				t.Errorf("\n got %+v\nwant %+v", got, test.want)
+			}
+		})
+	}
+}
+
+func FuzzParseInotify(f *testing.F) {
+	f.Add(raw(syscall.IN_CREATE, "r.json"))
+	f.Add(append(raw(syscall.IN_Q_OVERFLOW, ""), raw(syscall.IN_MODIFY, "other")...))
+	f.Add(slices.Repeat([]byte{0xff}, 40))
+	f.Fuzz(func(t *testing.T, buf []byte) {
+		events := parseInotify(buf, "r.json")
+		if len(events) > min(3, len(buf)/syscall.SizeofInotifyEvent) {
+			t.Errorf("%d events of %d bytes", len(events), len(buf))
+		}
+		for i, ev := range events {
+			if i > 0 && ev == events[i-1] {
+				t.Errorf("event %+v comes twice in a row", ev)
+			}
+			if !ev.look && !ev.modified && !ev.lost {
+				t.Errorf("event %+v leads to nothing", ev)
+			}
+			if ev.lost && ev.look || ev.other && (ev.modified || ev.created || ev.closed) {
+				t.Errorf("event %+v is two", ev)
+			}
+		}
+	})
+}
+
+// TestInotifyObserver has the kernel's events alone find a result: no poll is
+// due for an hour.
+func TestInotifyObserver(t *testing.T) {
+	rename := func(t *testing.T, path string) {
+		write(t, path+".tmp", valid)
+		must(t, os.Rename(path+".tmp", path))
+	}
+	tests := []struct {
+		name   string
+		before func(t *testing.T, path string)
+		do     func(t *testing.T, path string)
+	}{
+		{"written", nil, func(t *testing.T, path string) { write(t, path, valid) }},
+		{"renamed to", nil, rename},
+		{"in pieces", nil, func(t *testing.T, path string) {
+			write(t, path, valid[:10])
+			f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+			must(t, err)
+			_, err = f.WriteString(valid[10:])
+			must(t, errors.Join(err, f.Close()))
+		}},
+		{"by a link's target", func(t *testing.T, path string) { must(t, os.Symlink("target", path)) }, func(t *testing.T, path string) {
+			write(t, filepath.Join(filepath.Dir(path), "target"), valid)
+		}},
+		{"in a new directory", nil, func(t *testing.T, path string) {
+			dir := filepath.Dir(path)
+			must(t, os.Mkdir(dir+".new", 0o777))
+			must(t, syscall.Rename(dir+".new", dir))
+			rename(t, path)
+		}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "results", "r.json")
+			must(t, os.Mkdir(filepath.Dir(path), 0o777))
+			if test.before != nil {
+				test.before(t, path)
+			}
+			f := newFakePods(pod())
+			opened, ended := make(chan struct{}), make(chan struct{})
+			ctx, cancel := context.WithCancel(t.Context())
+			o := New(Config{
+				Path: path, Poll: time.Hour, Wait: 2 * time.Hour, Variables: variables, Pods: f,
+				Log: slog.New(slog.DiscardHandler), Opened: func() { close(opened) }, Stopping: func(time.Time) {},
+			})
+			go func() { defer close(ended); o.Run(ctx) }()
+			<-opened
+			o.LookAgain(ctx) // it has subscribed and looked
+			test.do(t, path)
+			select {
+			case <-o.Changed():
+				if v, ok := o.Verdict(); !ok || !v.Own {
+					t.Errorf("verdict %+v, want the result", v)
+				}
+			case <-time.After(patience):
+				t.Error("the result is not seen")
+			}
+			cancel()
+			<-ended
+		})
+	}
+}
