@@ -33,7 +33,7 @@ const maxObject = 2 << 20
 type Config struct {
 	Host, Port        string // KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT
 	ServiceAccountDir string // holds token and ca.crt
-	Namespace         string
+	Namespace         string // this and the next two are DNS-1123 names
 	Job, Pod          string
 	UserAgent         string
 	Log               *slog.Logger

@@ -51,7 +51,9 @@ func (c *Client) connect() (*connection, error) {
 		DisableCompression:  true,
 		TLSHandshakeTimeout: newTimeout,
 		IdleConnTimeout:     90 * time.Second,
-		HTTP2:               &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
+		// net/http's own bound of 10 MiB is a third of the container's memory.
+		MaxResponseHeaderBytes: 64 << 10,
+		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
 	}}
 	conn.ctx, conn.cancel = context.WithCancelCause(context.Background())
 	return conn, nil
