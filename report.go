@@ -199,6 +199,8 @@ var (
 	// errStands: an interruption never replaces what another Pod has reported.
 	errStands  = errors.New("the Job has a report already")
 	errGivenUp = errors.New("given up")
+	// errOvertaken is tried again after at once: the verdict has changed.
+	errOvertaken = errors.New("the adapter has written its result meanwhile")
 )
 
 // delivery is the write, tried until it is done or cannot be.
@@ -207,11 +209,12 @@ type delivery struct {
 	pause     backoff.Backoff
 	since     time.Time // of the first attempt
 	delivered *contract.Outcome
+	sent      map[contract.Outcome]bool // may stand on the Job, acknowledged or not
 	lastError string
 }
 
 func newDelivery(r *reporter) *delivery {
-	return &delivery{reporter: r, pause: backoff.Backoff{Min: 100 * time.Millisecond, Max: 5 * time.Second}}
+	return &delivery{reporter: r, sent: map[contract.Outcome]bool{}, pause: backoff.Backoff{Min: 100 * time.Millisecond, Max: 5 * time.Second}}
 }
 
 // deliver makes one attempt, if there is anything to write. Its error is one
@@ -278,25 +281,43 @@ func (d *delivery) attempt(ctx context.Context, v watch.Verdict) (contract.Outco
 		case !forbidden(err):
 			return outcome, err
 		default:
-			outcome = v.For(nil, nil) // as far as it can be told without the Job
+			job, outcome = nil, v.For(nil, nil) // as far as it can be told without the Job
+		}
+		if d.overtaken(ctx, v) { // reading took its time
+			return outcome, errOvertaken
 		}
 	}
 	if d.delivered != nil && *d.delivered == outcome {
 		return outcome, nil
 	}
 	patch := kubeapi.StatusPatch{UID: uid, Condition: d.condition(outcome, job)}
-	if v.NeedsJob() && outcome.Reason == contract.ReasonAdapterInterrupted && job != nil && d.delivered == nil {
-		if c := kubeapi.Condition(job, d.cfg.conditionType); c != nil && outweighs(c, outcome) {
+	if v.NeedsJob() && outcome.Reason == contract.ReasonAdapterInterrupted && job != nil {
+		if c := kubeapi.Condition(job, d.cfg.conditionType); c != nil && !d.sent[outcomeOf(c)] && outweighs(c, outcome) {
 			return outcome, fmt.Errorf("%w: %s=%s (%s)", errStands, c.Type, c.Status, c.Reason)
 		}
 		patch.ResourceVersion = job.ResourceVersion // a replacement Pod may be faster still
 	}
+	d.sent[outcome] = true
 	after, err := d.client.PatchJobStatus(ctx, patch)
 	if err != nil {
 		return outcome, err
 	}
 	d.saw(after)
 	return outcome, nil
+}
+
+// overtaken tells that a valid result has come since the verdict.
+func (d *delivery) overtaken(ctx context.Context, v watch.Verdict) bool {
+	if v.Own || d.obs == nil {
+		return false
+	}
+	d.obs.LookAgain(ctx)
+	now, ready := d.obs.Verdict()
+	return ready && now.Own
+}
+
+func outcomeOf(c *batchv1.JobCondition) contract.Outcome {
+	return contract.Outcome{Status: contract.ConditionStatus(c.Status), Reason: c.Reason, Message: c.Message}
 }
 
 // podAfter is the Pod as it is after the Job has been read, which is when its

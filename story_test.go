@@ -21,6 +21,8 @@ type story struct {
 	exit int
 	// within bounds the whole run on the fake clock, where that is the point.
 	within time.Duration
+	// atLeast is what a run takes that does as the server asks.
+	atLeast time.Duration
 	// most bounds the requests of the whole run, where that is the point.
 	most int
 }
@@ -53,6 +55,9 @@ func (s *story) run(h *harness) {
 	ran := h.end(s.exit)
 	if s.within > 0 && ran > s.within {
 		t.Errorf("took %s, want at most %s", ran, s.within)
+	}
+	if ran < s.atLeast {
+		t.Errorf("took %s, want at least %s", ran, s.atLeast)
 	}
 	if n := len(h.server.Requests()); s.most > 0 && n > s.most {
 		t.Errorf("%d requests, want at most %d", n, s.most)

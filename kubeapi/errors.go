@@ -37,7 +37,14 @@ func (e *Error) Error() string {
 }
 
 // StatusCode lets callers that do not import this package tell refusals apart.
-func (e *Error) StatusCode() int { return e.Code }
+// It is 0 where something before the API server has spoken: a load balancer's
+// 404 does not say that the Pod is gone.
+func (e *Error) StatusCode() int {
+	if !e.FromAPI {
+		return 0
+	}
+	return e.Code
+}
 
 // RetryAfter is the pause that the server asked for; 0 where it asked for none.
 func (e *Error) RetryAfter() time.Duration { return e.Wait }

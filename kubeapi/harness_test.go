@@ -184,7 +184,7 @@ func mayPass(t *testing.T, err error) {
 func code(err error) int {
 	var e *kubeapi.Error
 	if errors.As(err, &e) {
-		return e.StatusCode()
+		return e.Code
 	}
 	return 0
 }

@@ -79,6 +79,11 @@ func TestRule5Stop(t *testing.T) {
 		{"sidecar: SIGTERM at the end of a deletion", then(tells(with(dying, sidecar)), looks(absent), reads(with(dying, sidecar)), at(31*sec), sigterm, looks(half)), invalidFile + " [kill at 33s]"},
 		{"sidecar: deletion learnt after SIGTERM", then(tells(with(alive(), sidecar)), sigterm, reads(with(dying, sidecar)), looks(absent)), deleted},
 
+		{"deletion by force", then(tells(with(dying, graced(0)))), "look"},
+		{"deletion by force, looked", then(tells(with(dying, graced(0))), looks(absent)), gone},
+		{"deletion by force, then gone", then(tells(with(dying, graced(0))), at(2*sec), podGone, looks(absent)), gone},
+		{"no grace period, no deletion", then(tells(with(alive(), graced(0))), looks(absent)), "wait"},
+
 		{"gone", then(podGone), "look"},
 		{"gone, looked", then(podGone, looks(absent)), gone},
 		{"gone, half a file", then(podGone, looks(half)), invalidFile + " [kill at 3s]"},

@@ -68,6 +68,9 @@ func TestFactsOf(t *testing.T) {
 			p.Spec.Containers[0] = native(p.Spec.Containers[0])
 		}), oneOf(func(f *facts) {})},
 
+		{"Never, yet started again", pod(waits("ContainerCreating", ""), endedBefore(1, "Error")),
+			oneOf(func(f *facts) { f.waiting = "ContainerCreating"; f.crashed = run(1, "Error") })},
+
 		{"deleted, running", pod(isDeleted(none)), oneOf(func(f *facts) { f.deleting, f.running = true, true })},
 		{"deleted, ended", pod(isDeleted(none), ends(143, "Error")), oneOf(func(f *facts) { f.deleting = true; f.ended = run(143, "Error") })},
 		{"deleted with a grace period of its own", pod(isDeleted(2)), oneOf(func(f *facts) { f.deleting, f.running = true, true; f.grace = 2 * sec })},

@@ -65,13 +65,19 @@ func readFile(root *os.Root, name string) look {
 	if !info.Mode().IsRegular() {
 		return wrongKind(info) // opening a device can have effects
 	}
-	// The name may be another file's by now: do not wait for a FIFO's writer.
+	return openFile(root, name)
+}
+
+// openFile trusts nothing that was found out about the name before: it may be
+// another file's by now. It does not wait for a FIFO's writer.
+func openFile(root *os.Root, name string) look {
 	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
 	if err != nil {
 		return unreadable(err)
 	}
 	defer f.Close()
-	if info, err = f.Stat(); err != nil {
+	info, err := f.Stat()
+	if err != nil {
 		return unreadable(err)
 	}
 	if !info.Mode().IsRegular() {
@@ -81,15 +87,22 @@ func readFile(root *os.Root, name string) look {
 	if info.Size() > contract.MaxFileSize {
 		return look{kind: fileInvalid, err: contract.TooLarge(), version: maphash.String(seed, stamp)}
 	}
+	found := readAll(f)
+	found.version ^= maphash.String(seed, stamp)
+	return found
+}
+
+// readAll reads what may grow while it is read.
+func readAll(f io.Reader) look {
 	data, err := io.ReadAll(io.LimitReader(f, contract.MaxFileSize+1))
 	if err != nil {
 		return unreadable(err)
 	}
-	found := look{version: maphash.String(seed, stamp) ^ maphash.Bytes(seed, data)}
+	found := look{version: maphash.Bytes(seed, data)}
 	switch found.result, found.err = contract.Parse(data); {
 	case found.err == nil:
 		found.kind = fileValid
-	case len(bytes.TrimSpace(data)) == 0:
+	case len(data) <= contract.MaxFileSize && len(bytes.TrimSpace(data)) == 0:
 		found.kind = fileNotYet // touched, or opened by a shell's ">" a moment ago
 	default:
 		found.kind = fileInvalid

@@ -2,6 +2,7 @@ package watch
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -196,42 +197,53 @@ func TestLookAtWithoutPermission(t *testing.T) {
 // TestLookAtMovingTarget swaps the file for what it must not read while it is
 // looked at, so that a check and the opening after it meet different things.
 func TestLookAtMovingTarget(t *testing.T) {
-	dir := t.TempDir()
-	write(t, filepath.Join(dir, "token"), secret)
-	path := filepath.Join(dir, "results", "r.json")
-	must(t, os.Mkdir(filepath.Dir(path), 0o777))
-	write(t, path+".1", valid)
-	must(t, syscall.Mkfifo(path+".2", 0o666))
-	targets := []string{"r.json.1", "r.json.2", "../token", "nowhere"}
-	stop, stopped := make(chan struct{}), make(chan struct{})
+	for name, test := range map[string]struct{ target, err string }{
+		"a FIFO":       {"r.json.fifo", "must be a regular file, not a FIFO"},
+		"a directory":  {".", "must be a regular file, not a directory"},
+		"another file": {"../token", "a symbolic link that leaves its directory"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			write(t, filepath.Join(dir, "token"), secret)
+			path := filepath.Join(dir, "results", "r.json")
+			must(t, os.Mkdir(filepath.Dir(path), 0o777))
+			write(t, path+".1", valid)
+			must(t, syscall.Mkfifo(path+".fifo", 0o666))
+			must(t, os.Symlink("r.json.1", path))
+			defer swap(t, path, "r.json.1", test.target)()
+			kinds := map[fileKind]int{}
+			for range 10000 {
+				l := lookSoon(t, path)
+				kinds[l.kind]++
+				if l.kind != fileValid && (l.err == nil || l.err.Error() != test.err) {
+					t.Fatalf("kind %d, error %v; want the result, or %s", l.kind, l.err, test.err)
+				}
+			}
+			if kinds[fileValid] == 0 || kinds[fileInvalid] == 0 {
+				t.Errorf("looks by kind: %v; the target does not move", kinds)
+			}
+		})
+	}
+}
+
+// swap has a link point to the targets in turn until it is stopped.
+func swap(t *testing.T, path string, targets ...string) (stop func()) {
+	stopping, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)
 		for i := 0; ; i++ {
 			select {
-			case <-stop:
+			case <-stopping:
 				return
 			default:
-				os.Symlink(targets[i%len(targets)], path+".new") //nolint:errcheck // seen by the looks
-				os.Rename(path+".new", path)                     //nolint:errcheck
+				if err := errors.Join(os.Symlink(targets[i%len(targets)], path+".new"), os.Rename(path+".new", path)); err != nil {
+					t.Error(err)
+					return
+				}
 			}
 		}
 	}()
-	kinds := map[fileKind]int{}
-	for range 3000 {
-		l := lookSoon(t, path)
-		kinds[l.kind]++
-		if l.err != nil && strings.Contains(l.err.Error(), "secret") {
-			t.Fatalf("a foreign file's content is told: %v", l.err)
-		}
-		if l.kind == fileInvalid && !strings.Contains(l.err.Error(), "symbolic link") && !strings.Contains(l.err.Error(), "must be a regular file") {
-			t.Fatalf("something else was read: %v", l.err)
-		}
-	}
-	close(stop)
-	<-stopped
-	if kinds[fileValid] == 0 || kinds[fileInvalid] == 0 {
-		t.Errorf("looks by kind: %v; the targets did not move", kinds)
-	}
+	return func() { close(stopping); <-stopped }
 }
 
 // No text of the system, which names paths, is passed on.
@@ -267,4 +279,63 @@ func TestUnreadable(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestOpenSwapped: between the look at the name and its opening the adapter
+// has put something else there.
+func TestOpenSwapped(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "outside"), secret)
+	results := filepath.Join(dir, "results")
+	must(t, os.Mkdir(results, 0o777))
+	must(t, syscall.Mkfifo(filepath.Join(results, "fifo"), 0o666))
+	must(t, os.Mkdir(filepath.Join(results, "dir"), 0o777))
+	must(t, os.Symlink("../outside", filepath.Join(results, "link")))
+	root, err := os.OpenRoot(results)
+	must(t, err)
+	defer root.Close()
+	for name, problem := range map[string]string{
+		"fifo": "must be a regular file, not a FIFO",
+		"dir":  "must be a regular file, not a directory",
+		"link": "a symbolic link that leaves its directory",
+	} {
+		t.Run(name, func(t *testing.T) {
+			done := make(chan look, 1)
+			go func() { done <- openFile(root, name) }()
+			select {
+			case l := <-done:
+				if l.kind != fileInvalid || l.err.Error() != problem {
+					t.Errorf("kind %d, error %v; want %d, %s", l.kind, l.err, fileInvalid, problem)
+				}
+			case <-time.After(patience):
+				t.Error("the look waits")
+			}
+		})
+	}
+}
+
+// TestReadAllGrowing: a file that grows for as long as it is read.
+func TestReadAllGrowing(t *testing.T) {
+	endless := &counter{}
+	if l := readAll(endless); l.kind != fileInvalid || l.err.Error() != contract.TooLarge().Error() {
+		t.Errorf("kind %d, error %v; want %d, too large", l.kind, l.err, fileInvalid)
+	}
+	if endless.n > contract.MaxFileSize+1 {
+		t.Errorf("%d bytes were read", endless.n)
+	}
+}
+
+// counter is an endless file that counts what is read of it. It gives up in
+// time for the machine.
+type counter struct{ n int }
+
+func (c *counter) Read(p []byte) (int, error) {
+	if c.n > 4*contract.MaxFileSize {
+		return 0, io.ErrUnexpectedEOF
+	}
+	for i := range p {
+		p[i] = ' '
+	}
+	c.n += len(p)
+	return len(p), nil
 }

@@ -44,6 +44,16 @@ func TestLookRate(t *testing.T) {
 	if n := count(1050*time.Millisecond, 11050*time.Millisecond); n != 200 {
 		t.Errorf("%d looks in ten more seconds, want 200", n)
 	}
+	rate := 0
+	for at := time.Minute; at < 2*time.Minute; at += 30 * time.Millisecond { // no whole part of the interval
+		o.want = true
+		if o.looked(false, start.Add(at)) {
+			rate++
+		}
+	}
+	if rate != 10+1199 {
+		t.Errorf("%d looks in a minute, want a burst and 20 a second", rate)
+	}
 	if n := count(time.Hour, time.Hour+50*time.Millisecond); n != 10 {
 		t.Errorf("%d looks after an hour's rest, want a burst of 10 again", n)
 	}

@@ -190,9 +190,9 @@ func TestStopDuringAReading(t *testing.T) {
 	})
 }
 
-// TestStopLastReading: without a watch, nobody tells of an end that came just
-// after SIGTERM; the last reading must.
-func TestStopLastReading(t *testing.T) {
+// TestStopEndIsDue: a native sidecar gets SIGTERM some milliseconds before its
+// adapter's end can be read.
+func TestStopEndIsDue(t *testing.T) {
 	f := newFakePods(pod(asSidecar, gracePeriodOf(10)))
 	f.fail(answer{code: 403}, nil, nil)
 	run(t, f, func(t *testing.T, r *rig) {
@@ -202,8 +202,33 @@ func TestStopLastReading(t *testing.T) {
 		r.sigterm()
 		pass(30 * time.Millisecond)
 		r.set(pod(asSidecar, gracePeriodOf(10), ends(137, "OOMKilled")))
-		if at := r.comes(oom); at > 15*sec {
-			t.Errorf("told after %v, of a life that ends after 20 s", at)
+		if at := r.comes(oom); at > 10*sec+200*time.Millisecond {
+			t.Errorf("told after %v, want soon after SIGTERM", at)
+		}
+	})
+	run(t, newFakePods(pod(asSidecar)), func(t *testing.T, r *rig) {
+		r.until(10 * sec)
+		r.sigterm()
+		r.comes(byStop)
+		if n := len(r.calls("get")); n < 5 || n > 15 {
+			t.Errorf("%d reads for an end that does not come in 25 s", n)
+		}
+	})
+}
+
+// TestStopLastReading: without a watch that tells, the last reading must.
+func TestStopLastReading(t *testing.T) {
+	f := newFakePods(pod(gracePeriodOf(10)))
+	f.fail(answer{code: 403}, nil, nil)
+	run(t, f, func(t *testing.T, r *rig) {
+		r.until(9 * sec)
+		f.lag()
+		r.until(10 * sec)
+		r.sigterm()
+		r.until(12 * sec)
+		r.set(pod(gracePeriodOf(10), ends(137, "OOMKilled")))
+		if at := r.comes(oom); at != 14*sec {
+			t.Errorf("told after %v, want a second before the word is due", at)
 		}
 	})
 }

@@ -29,6 +29,16 @@ func TestLoopFile(t *testing.T) {
 	})
 }
 
+// A result that is there already needs no event and no poll.
+func TestLoopFileAtStart(t *testing.T) {
+	run(t, newFakePods(pod()), func(t *testing.T, r *rig) {
+		r.expect(own)
+		if at := r.ran(); at != 0 {
+			t.Errorf("seen after %v, want at once", at)
+		}
+	}, func(o *Observer) { write(t, o.cfg.Path, valid) })
+}
+
 func TestLoopPod(t *testing.T) {
 	run(t, newFakePods(pod()), func(t *testing.T, r *rig) {
 		r.until(5 * sec)

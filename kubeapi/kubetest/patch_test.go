@@ -225,3 +225,22 @@ func TestCopies(t *testing.T) {
 		t.Error("resourceVersions do not grow over all objects")
 	}
 }
+
+// What other kinds of patch do is compared with a real server in package
+// test/apiserver. This is what they do not do here.
+func TestPatchNotImplemented(t *testing.T) {
+	tests := []struct{ contentType, query, patch, says string }{
+		{"application/json-patch+json", "", `[{"op":"move","from":"/status/active","path":"/status/failed"}]`, `the operation "move"`},
+		{"application/apply-patch+yaml", "?fieldManager=m", "status: {active: 1}", "anything but conditions"},
+		{"application/apply-patch+yaml", "?fieldManager=m", "metadata: {labels: {a: b}}", "anything but conditions"},
+	}
+	for _, tt := range tests {
+		s := kubetest.New(t, kubetest.InMemory())
+		populate(s)
+		before := s.Job("ns", "job")
+		a := newClient(t, s).do("PATCH", patchPath+tt.query, tt.patch, "Content-Type", tt.contentType)
+		if diff := cmp.Diff(before, s.Job("ns", "job")); a.code != 501 || !strings.Contains(decode[metav1.Status](t, a.body).Message, tt.says) || diff != "" {
+			t.Errorf("%s: %d %s\n%s", tt.patch, a.code, a.body, diff)
+		}
+	}
+}

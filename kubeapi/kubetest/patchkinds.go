@@ -63,7 +63,7 @@ func mergeInto(object, patch map[string]any) {
 	}
 }
 
-// jsonPatchOp is an operation of RFC 6902; move and copy are not implemented.
+// jsonPatchOp is an operation of RFC 6902.
 type jsonPatchOp struct {
 	Op    string          `json:"op"`
 	Path  string          `json:"path"`
@@ -76,6 +76,9 @@ func jsonPatch(object map[string]any, patch []byte) (map[string]any, error) {
 		return nil, apierrors.NewBadRequest("error decoding patch: " + strings.Replace(err.Error(), "kubetest.", "handlers.", 1))
 	}
 	for _, op := range ops {
+		if !slices.Contains([]string{"add", "remove", "replace", "test"}, op.Op) {
+			return nil, notImplemented("the operation " + strconv.Quote(op.Op))
+		}
 		var value any
 		if len(op.Value) > 0 {
 			if err := utiljson.Unmarshal(op.Value, &value); err != nil {
@@ -164,12 +167,19 @@ func (m manager) String() string {
 // apply is server-side apply of conditions alone.
 func apply(object map[string]any, patch []byte, owner, me manager, force bool) (map[string]any, error) {
 	var applied struct {
+		metav1.TypeMeta
+		Metadata struct {
+			Name, Namespace string
+		}
 		Status struct {
-			Conditions []any `json:"conditions"`
-		} `json:"status"`
+			Conditions []any
+		}
 	}
 	if err := yaml.Unmarshal(patch, &applied); err != nil {
 		return nil, apierrors.NewBadRequest("error decoding patch: " + err.Error())
+	}
+	if err := yaml.UnmarshalStrict(patch, &applied); err != nil {
+		return nil, notImplemented("apply of anything but conditions: " + err.Error())
 	}
 	status, _ := object["status"].(map[string]any)
 	present, _ := status["conditions"].([]any)
@@ -181,6 +191,10 @@ func apply(object map[string]any, patch []byte, owner, me manager, force bool) (
 	}
 	mergeInto(object, map[string]any{"status": map[string]any{"conditions": applied.Status.Conditions}})
 	return object, nil
+}
+
+func notImplemented(what string) *apierrors.StatusError {
+	return status(http.StatusNotImplemented, "", "kubetest does not implement "+what)
 }
 
 // checkOptions demands that who applies says who it is.

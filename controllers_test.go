@@ -1,0 +1,158 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/openshift-hyperfleet/status-reporter/contract"
+	"github.com/openshift-hyperfleet/status-reporter/kubeapi"
+	"github.com/openshift-hyperfleet/status-reporter/test/apiserver"
+)
+
+// controlled is a namespace whose Jobs are the Job controller's: it makes their
+// Pods and sets their conditions.
+type controlled struct {
+	*apiserver.Namespace
+	spec func(spec *batchv1.JobSpec) // changes what the case says
+	pod  string
+}
+
+func (n *controlled) CreateJob(job *batchv1.Job) *batchv1.Job {
+	job = job.DeepCopy()
+	job.Status = batchv1.JobStatus{}
+	n.spec(&job.Spec)
+	return n.Namespace.CreateJob(job)
+}
+
+func (n *controlled) CreatePod(pod *corev1.Pod) *corev1.Pod {
+	pod = n.AdoptPod(jobName, pod.Status)
+	n.pod = pod.Name
+	return pod
+}
+
+func (n *controlled) UpdatePod(_, _ string, change func(*corev1.Pod)) *corev1.Pod {
+	return n.Namespace.UpdatePod(namespace, n.pod, change)
+}
+
+func (n *controlled) DeletePod(_, _ string) { n.Namespace.DeletePod(namespace, n.pod) }
+
+func (n *controlled) Env() map[string]string {
+	env := n.Namespace.Env()
+	env["POD_NAME"] = n.pod
+	return env
+}
+
+var (
+	complete = []batchv1.JobConditionType{batchv1.JobSuccessCriteriaMet, batchv1.JobComplete}
+	failed   = []batchv1.JobConditionType{batchv1.JobFailureTarget, batchv1.JobFailed}
+)
+
+// ends are those of adapters, each as what the kubelet tells of it, and what
+// the reporter and the Job controller must make of it.
+var ends = []struct {
+	name string
+	file string // written in the same moment
+	code int32
+	want contract.Outcome
+	exit int
+	then []batchv1.JobConditionType // the Job controller's
+}{
+	{"success", goodFile, 0, good, 0, complete},
+	{"crash", "", 1, crashed, 1, failed},
+	{"failure", `{"status":"failure","reason":"Quota","message":"none left"}`, 0,
+		contract.Outcome{Status: contract.False, Reason: "Quota", Message: "none left"}, 0, complete},
+	{"success, then a crash", goodFile, 1, good, 0, failed},
+}
+
+// testLoad has 200 reporters write to 200 Jobs while the Job controller
+// completes and fails them.
+func testLoad(t *testing.T, cluster *apiserver.Cluster) {
+	const jobs = 200
+	c := defaultCase(t)
+	var (
+		all   sync.WaitGroup
+		ready sync.WaitGroup
+		mu    sync.Mutex
+		took  []time.Duration
+	)
+	ready.Add(jobs)
+	for i := range jobs {
+		end := ends[i%len(ends)]
+		all.Go(func() {
+			t.Run(fmt.Sprintf("%d %s", i, end.name), func(t *testing.T) { // in a goroutine each: no limit on how many run at once
+				once := sync.OnceFunc(ready.Done)
+				defer once() // even where it fails
+				r := newRig(t, c, &controlled{Namespace: cluster.Namespace(t), spec: func(s *batchv1.JobSpec) { *s.BackoffLimit = 0 }})
+				r.start()
+				once()
+				ready.Wait()
+
+				began := time.Now()
+				if end.file != "" {
+					r.write(end.file)
+				}
+				r.endPod(end.code)
+				r.end(end.exit)
+				mu.Lock()
+				took = append(took, time.Since(began))
+				mu.Unlock()
+				r.await("the Job's end", func() bool { return stand(r, end.then) })
+				r.expect(end.want.Status, end.want.Reason, end.want.Message)
+			})
+		})
+	}
+	all.Wait()
+	slices.Sort(took)
+	if n := len(took); n > 0 {
+		t.Logf("%d Jobs; from the adapter's end to the reporter's: median %s, worst %s", n, took[n/2].Round(time.Millisecond), took[n-1].Round(time.Millisecond))
+	}
+}
+
+// endPod ends all of the Pod's containers at once.
+func (r *rig) endPod(code int32) {
+	r.updatePod(func(pod *corev1.Pod) {
+		pod.Status.Phase = corev1.PodSucceeded
+		reason := "Completed"
+		if code != 0 {
+			pod.Status.Phase, reason = corev1.PodFailed, "Error"
+		}
+		for i := range pod.Status.ContainerStatuses {
+			s := &pod.Status.ContainerStatuses[i]
+			s.State = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: code, Reason: reason, ContainerID: s.ContainerID}}
+			s.Ready, s.Started = false, new(bool)
+		}
+	})
+}
+
+// stand tells whether all these conditions are True.
+func stand(r *rig, kinds []batchv1.JobConditionType) bool {
+	job := r.api.Job(namespace, jobName)
+	for _, kind := range kinds {
+		if c := kubeapi.Condition(job, kind); c == nil || c.Status != corev1.ConditionTrue {
+			return false
+		}
+	}
+	return true
+}
+
+// testTTL has a Job removed before its report: by ttlSecondsAfterFinished 0, the
+// moment that it is Complete.
+func testTTL(t *testing.T, cluster *apiserver.Cluster) {
+	r := newRig(t, defaultCase(t), &controlled{Namespace: cluster.Namespace(t), spec: func(s *batchv1.JobSpec) { s.TTLSecondsAfterFinished = new(int32) }})
+	r.api.Deny("patch", "jobs/status") // holds the report up
+	r.start()
+	r.finish()
+	r.endPod(0)
+	r.await("the Job's removal", func() bool { return r.api.Job(namespace, jobName) == nil })
+	r.api.Allow("patch", "jobs/status")
+	r.end(exitUndelivered)
+	if r.terminationMessage() == "" {
+		t.Error("the termination message says nothing of the report that is lost")
+	}
+}

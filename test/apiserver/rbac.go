@@ -1,0 +1,161 @@
+package apiserver
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	authorizationv1 "k8s.io/api/authorization/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/util/yaml"
+)
+
+// rbacFile is what users apply, so it is what is tested.
+const rbacFile = "deploy/rbac.yaml"
+
+// applyRBAC makes the objects of deploy/rbac.yaml and waits until they count.
+func (n *Namespace) applyRBAC() {
+	n.tb.Helper()
+	data, err := os.ReadFile(filepath.Join(moduleRoot(), rbacFile))
+	if err != nil {
+		n.tb.Fatal(err)
+	}
+	data = bytes.ReplaceAll(data, []byte("<namespace>"), []byte(n.Name)) // as the file says
+	docs := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(data), 4096)
+	for {
+		var doc json.RawMessage
+		if err := docs.Decode(&doc); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			n.tb.Fatalf("%s: %v", rbacFile, err)
+		}
+		n.applyRBACObject(doc)
+	}
+	if n.account == "" || n.role == nil {
+		n.tb.Fatalf("%s has no ServiceAccount or no Role", rbacFile)
+	}
+	n.awaitRole()
+}
+
+func (n *Namespace) applyRBACObject(doc json.RawMessage) {
+	n.tb.Helper()
+	var kind struct{ Kind string }
+	n.parse(doc, &kind)
+	switch kind.Kind {
+	case "ServiceAccount":
+		account := &corev1.ServiceAccount{}
+		n.parse(doc, account)
+		n.must(http.MethodPost, n.core("serviceaccounts"), account, nil)
+		n.account = account.Name
+	case "Role":
+		n.role = &rbacv1.Role{}
+		n.parse(doc, n.role)
+		n.must(http.MethodPost, n.rbac("roles"), n.role, n.role)
+	case "RoleBinding":
+		n.must(http.MethodPost, n.rbac("rolebindings"), doc, nil)
+	default:
+		n.tb.Fatalf("%s: unexpected kind %q", rbacFile, kind.Kind)
+	}
+}
+
+func (n *Namespace) rbac(resource string) string {
+	return "/apis/rbac.authorization.k8s.io/v1/namespaces/" + n.Name + "/" + resource
+}
+
+func (n *Namespace) parse(doc []byte, into any) {
+	n.tb.Helper()
+	if err := json.Unmarshal(doc, into); err != nil {
+		n.tb.Fatalf("%s: %v", rbacFile, err)
+	}
+}
+
+// Allow adds a right to the Role, such as "list" on "pods".
+func (n *Namespace) Allow(verb, resource string) {
+	n.tb.Helper()
+	n.Deny(verb, resource) // so that it is there once
+	n.role.Rules = append(n.role.Rules, rule(verb, resource))
+	n.updateRole(verb, resource, true)
+}
+
+// Deny takes a right from the Role.
+func (n *Namespace) Deny(verb, resource string) {
+	n.tb.Helper()
+	var rest []rbacv1.PolicyRule
+	for _, r := range n.role.Rules {
+		for _, res := range r.Resources {
+			for _, v := range r.Verbs {
+				if v != verb || res != resource {
+					rest = append(rest, rbacv1.PolicyRule{APIGroups: r.APIGroups, Resources: []string{res}, Verbs: []string{v}})
+				}
+			}
+		}
+	}
+	n.role.Rules = rest
+	n.updateRole(verb, resource, false)
+}
+
+func rule(verb, resource string) rbacv1.PolicyRule {
+	return rbacv1.PolicyRule{APIGroups: []string{groupOf(resource)}, Resources: []string{resource}, Verbs: []string{verb}}
+}
+
+func groupOf(resource string) string {
+	if strings.HasPrefix(resource, "jobs") {
+		return "batch"
+	}
+	return ""
+}
+
+func (n *Namespace) updateRole(verb, resource string, allowed bool) {
+	n.tb.Helper()
+	n.must(http.MethodPut, n.rbac("roles/"+n.role.Name), n.role, n.role)
+	n.awaitAccess(verb, resource, allowed)
+}
+
+func (n *Namespace) awaitRole() {
+	n.tb.Helper()
+	for _, r := range n.role.Rules {
+		n.awaitAccess(r.Verbs[0], r.Resources[0], true)
+	}
+}
+
+// awaitAccess waits until the server's authorizer, which follows changes of
+// Roles with a small delay, is of that opinion.
+func (n *Namespace) awaitAccess(verb, resource string, allowed bool) {
+	n.tb.Helper()
+	name, subresource, _ := strings.Cut(resource, "/")
+	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+		User: "system:serviceaccount:" + n.Name + ":" + n.account,
+		ResourceAttributes: &authorizationv1.ResourceAttributes{
+			Namespace: n.Name, Verb: verb, Group: groupOf(resource), Resource: name, Subresource: subresource,
+		},
+	}}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	err := n.Wait(ctx, func() bool {
+		n.must(http.MethodPost, "/apis/authorization.k8s.io/v1/subjectaccessreviews", review, review)
+		return review.Status.Allowed == allowed
+	})
+	if err != nil {
+		n.tb.Fatalf("access to %s %s stays %v", verb, resource, !allowed)
+	}
+}
+
+// moduleRoot is the directory of go.mod, above that of the test.
+func moduleRoot() string {
+	dir, err := os.Getwd()
+	for err == nil {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil || dir == filepath.Dir(dir) {
+			break
+		}
+		dir = filepath.Dir(dir)
+	}
+	return dir
+}
