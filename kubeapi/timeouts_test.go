@@ -23,7 +23,6 @@ func protocols(t *testing.T, f func(w *world), opts ...kubetest.Option) {
 
 // How long a request waits, and that what comes in time is taken.
 func TestTimeouts(t *testing.T) {
-	const never = time.Hour
 	for _, tt := range []struct {
 		name  string
 		used  bool          // the connection

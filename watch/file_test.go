@@ -212,7 +212,7 @@ func TestLookAtMovingTarget(t *testing.T) {
 			must(t, os.Symlink("r.json.1", path))
 			defer swap(t, path, "r.json.1", test.target)()
 			kinds := map[fileKind]int{}
-			for range 10000 {
+			for range 5000 {
 				l := lookSoon(t, path)
 				kinds[l.kind]++
 				if l.kind != fileValid && (l.err == nil || l.err.Error() != test.err) {

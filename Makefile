@@ -1,0 +1,192 @@
+# make without a target lists the targets. Go and make are all it takes, apart
+# from the image targets that say so; tools are pinned here and run with `go run`.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+BINARY ?= bin/status-reporter
+
+# Of the commit, never of the day: the same commit makes the same bytes.
+VERSION ?= $(or $(shell git describe --tags --always --dirty 2>/dev/null),dev)
+COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null)
+DATE    ?= $(shell TZ=UTC0 git log -1 --date=format-local:%Y-%m-%dT%H:%M:%SZ --format=%cd 2>/dev/null)
+
+LDFLAGS  := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.date=$(DATE)
+GO_BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
+
+# The race detector needs a C compiler; Go sets CGO_ENABLED=0 where there is none.
+RACE ?= $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
+
+# docker or podman, whichever is there.
+ENGINE ?= $(firstword $(notdir $(wildcard $(foreach d,$(subst :, ,$(PATH)),$(d)/docker $(d)/podman))))
+
+IMAGE_REGISTRY ?=
+IMAGE_NAME     ?= status-reporter
+IMAGE_TAG      ?= $(VERSION)
+IMAGE_REPO     := $(if $(IMAGE_REGISTRY),$(IMAGE_REGISTRY)/)$(IMAGE_NAME)
+IMAGE          := $(IMAGE_REPO):$(IMAGE_TAG)
+PLATFORMS      ?= linux/amd64 linux/arm64
+BASE           ?= gcr.io/distroless/static:nonroot
+
+# Or buildx makes a list of each image, which can be no part of another list.
+export BUILDX_NO_DEFAULT_ATTESTATIONS := 1
+
+BUILD_IMAGE = $(ENGINE) build --build-arg BASE=$(BASE) \
+  --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) --build-arg DATE=$(DATE)
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+ACTIONLINT  := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+CYCLONEDX   := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
+
+# Modules of their own, so that the reporter's stays small.
+TOOL_MODULES := $(patsubst %/go.mod,%,$(wildcard hack/*/go.mod test/*/*/go.mod))
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z.-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ Build
+
+.PHONY: binary
+binary: ## Build bin/status-reporter: static, stripped, reproducible (GOOS and GOARCH cross-compile)
+	$(GO_BUILD) -o $(BINARY) .
+
+.PHONY: engine
+engine:
+	@[[ -n "$(ENGINE)" ]] || { echo 'neither docker nor podman is here; make image-tar needs none'; exit 1; }
+
+.PHONY: image
+image: engine ## Build an image for each of PLATFORMS with docker or podman, as IMAGE_NAME:IMAGE_TAG-ARCH; BASE=scratch leaves distroless out
+	for platform in $(PLATFORMS); do \
+	  $(BUILD_IMAGE) --platform $$platform --tag $(IMAGE)-$${platform##*/} .; \
+	done
+
+.PHONY: image-push
+image-push: image ## Push these images to IMAGE_REGISTRY, and the list of them as IMAGE_NAME:IMAGE_TAG
+	@[[ -n "$(IMAGE_REGISTRY)" ]] || { echo 'set IMAGE_REGISTRY, as in IMAGE_REGISTRY=registry.example.com/team'; exit 1; }
+	for platform in $(PLATFORMS); do $(ENGINE) push $(IMAGE)-$${platform##*/}; done
+	-$(ENGINE) manifest rm $(IMAGE)
+	$(ENGINE) manifest create $(IMAGE) $(foreach p,$(PLATFORMS),$(IMAGE)-$(notdir $(p)))
+	$(ENGINE) manifest push $(if $(filter podman,$(ENGINE)),--all )$(IMAGE)
+
+.PHONY: image-dev
+image-dev: engine ## Build IMAGE_NAME:dev for this machine's architecture, and push it where IMAGE_REGISTRY is set
+	$(BUILD_IMAGE) --tag $(IMAGE_REPO):dev .
+	$(if $(IMAGE_REGISTRY),$(ENGINE) push $(IMAGE_REPO):dev)
+
+.PHONY: image-tar
+image-tar: ## Write an OCI archive for each of PLATFORMS to dist/, on scratch, without an engine: for ctr images import, podman load, docker load
+	@mkdir -p dist
+	@GOOS= GOARCH= go -C hack/image build -o ../../bin/image .
+	@for platform in $(PLATFORMS); do \
+	  out=dist/$(IMAGE_NAME)-$(VERSION)-$${platform//\//-}; \
+	  GOOS=$${platform%/*} GOARCH=$${platform#*/} $(MAKE) -s binary BINARY=$$out; \
+	  bin/image -binary $$out -platform $$platform -tag $(IMAGE) \
+	    -version "$(VERSION)" -commit "$(COMMIT)" -date "$(DATE)" -o $$out.tar; \
+	done
+
+GOLDEN_VERSION := $(shell sed -n 's/^  "version": "\(.*\)",/\1/p' testdata/index.json)
+
+.PHONY: golden.tar.gz
+golden.tar.gz: ## Pack the golden suite for other repositories
+	@mkdir -p dist
+	git archive --format=tar.gz --prefix=golden-$(GOLDEN_VERSION)/ -o dist/golden-$(GOLDEN_VERSION).tar.gz HEAD:testdata \
+	  README.md index.json adapter-result.schema.json default.pod.json default.job.json contract containers config examples
+	@echo dist/golden-$(GOLDEN_VERSION).tar.gz
+
+.PHONY: dist
+dist: image-tar ## What a release holds, in dist/: binaries, archives, SBOM, checksums
+	@cd dist && for binary in $$(ls | grep -E -- '-linux-[a-z0-9]+$$'); do \
+	  go run $(CYCLONEDX) bin -json -output-version 1.6 -noserial -version "$(VERSION)" -output $$binary.cdx.json $$binary; \
+	done
+	@cd dist && rm -f SHA256SUMS && sha256sum * >SHA256SUMS && cat SHA256SUMS
+
+.PHONY: clean
+clean: ## Remove what the targets make
+	rm -rf bin dist coverage.* bench.*
+
+.PHONY: mod-tidy
+mod-tidy: ## Tidy and verify the modules
+	go mod tidy
+	for module in $(TOOL_MODULES); do (cd $$module && go mod tidy); done
+	go mod verify
+
+##@ Check
+
+.PHONY: test
+test: ## Run all tests, with the race detector where there is a C compiler
+	$(if $(RACE),,@echo 'no C compiler: testing without the race detector')
+	go test $(RACE) ./...
+
+.PHONY: test-coverage
+test-coverage: ## Run all tests and print the coverage of each package
+	go test $(RACE) -coverprofile=coverage.out ./...
+	@go tool cover -func=coverage.out | tail -n 1
+
+.PHONY: test-coverage-html
+test-coverage-html: test-coverage ## The same as a page: coverage.html
+	go tool cover -html=coverage.out -o coverage.html
+
+.PHONY: test-image
+test-image: ## Test the maker of the OCI archives
+	cd hack/image && go vet ./... && go test ./...
+
+.PHONY: test-dockerfile
+test-dockerfile: ## Build the Dockerfile for real, with buildah and stand-ins for the base images; says SKIPPED without buildah
+	hack/dockerfile-test.sh
+
+.PHONY: test-schema
+test-schema: ## Compare the golden suite's JSON Schema with the parser, by a validator of its own module
+	cd hack/schematest && go vet ./... && go test ./...
+
+.PHONY: test-examples
+test-examples: binary ## Run the golden suite's examples in Python and shell, as far as the machine has these
+	testdata/examples/run.sh $(BINARY)
+
+.PHONY: test-apiserver
+test-apiserver: ## Golden suite, deliveries, 200 Jobs and the fake's fidelity on a real kube-apiserver: KUBEBUILDER_ASSETS, else built once
+	@dirs=$$(go run ./test/apiserver/assets); \
+	STATUS_REPORTER_APISERVER=$$dirs go test -count=1 -p 1 -parallel 16 -timeout 20m -v -run '^(TestAPIServer|TestFidelity)$$' . ./test/apiserver | \
+	  grep --line-buffered -vE '^ *(=== |--- PASS: [^/]+/[^/]+/)'
+
+.PHONY: e2e
+e2e: ## Real Jobs on the cluster of KUBECONFIG, with IMAGE within reach of its nodes
+	go run ./e2e -image $(IMAGE)
+
+.PHONY: test-workflows
+test-workflows: ## Check .github/workflows
+	go run $(ACTIONLINT) -color=false
+
+FUZZTIME ?= 30s
+
+.PHONY: fuzz
+fuzz: ## Fuzz every fuzz target for FUZZTIME
+	@grep -rl --include=*_test.go '^func Fuzz' . | while read -r file; do \
+	  for target in $$(grep -o '^func Fuzz[A-Za-z0-9]*' $$file | cut -c 6-); do \
+	    echo "$$(dirname $$file) $$target"; \
+	    go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file) </dev/null | tail -n 2; \
+	  done; \
+	done
+
+.PHONY: fmt
+fmt: ## Format the code
+	gofmt -s -w .
+
+.PHONY: lint
+lint: ## gofmt, go vet, staticcheck
+	@unformatted=$$(gofmt -s -l .); [[ -z $$unformatted ]] || { printf 'not formatted (make fmt):\n%s\n' "$$unformatted"; exit 1; }
+	go vet ./...
+	go run $(STATICCHECK) ./...
+
+.PHONY: verify
+verify: lint test ## lint + test
+
+##@ Try
+
+CASE ?= success
+
+.PHONY: demo
+demo: binary ## A real adapter beside the real reporter, on a fake API server: CASE=success|failure|crash|oom|timeout|invalid|missing or ADAPTER=./my-adapter.sh
+	@go run ./kubeapi/kubetest/try -reporter $(BINARY) $(if $(EXPECT),-expect-reason $(EXPECT)) $(if $(ADAPTER),-- $(ADAPTER),-case $(CASE))

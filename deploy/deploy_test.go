@@ -1,0 +1,320 @@
+package deploy_test
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/yaml"
+)
+
+const (
+	namespace = "team-a"
+	image     = "registry.example.com/status-reporter:v1"
+)
+
+// manifests are the objects of some files.
+type manifests struct {
+	accounts []corev1.ServiceAccount
+	roles    []rbacv1.Role
+	bindings []rbacv1.RoleBinding
+	jobs     []batchv1.Job
+}
+
+// read decodes files strictly, after the placeholders are filled in as their
+// comments say.
+func read(t *testing.T, files ...string) *manifests {
+	t.Helper()
+	m := &manifests{}
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		filled := strings.NewReplacer("<namespace>", namespace, "<status-reporter-image>", image).Replace(string(content))
+		if left := regexp.MustCompile(`<[a-z-]+>`).FindString(filled); left != "" {
+			t.Errorf("%s: unknown placeholder %s", file, left)
+		}
+		m.decode(t, filled)
+	}
+	return m
+}
+
+func (m *manifests) decode(t *testing.T, documents string) {
+	t.Helper()
+	r := yaml.NewYAMLReader(bufio.NewReader(strings.NewReader(documents)))
+	for {
+		document, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		var meta metav1.TypeMeta
+		if err := yaml.Unmarshal(document, &meta); err != nil {
+			t.Fatal(err)
+		}
+		switch meta.APIVersion + " " + meta.Kind {
+		case "v1 ServiceAccount":
+			m.accounts = append(m.accounts, strict[corev1.ServiceAccount](t, document))
+		case "rbac.authorization.k8s.io/v1 Role":
+			m.roles = append(m.roles, strict[rbacv1.Role](t, document))
+		case "rbac.authorization.k8s.io/v1 RoleBinding":
+			m.bindings = append(m.bindings, strict[rbacv1.RoleBinding](t, document))
+		case "batch/v1 Job":
+			m.jobs = append(m.jobs, strict[batchv1.Job](t, document))
+		default:
+			t.Errorf("unexpected %+v:\n%s", meta, document)
+		}
+	}
+}
+
+func strict[T any](t *testing.T, document []byte) (v T) {
+	t.Helper()
+	if err := yaml.UnmarshalStrict(document, &v); err != nil {
+		t.Errorf("%v:\n%s", err, document)
+	}
+	return v
+}
+
+// jobs are the Jobs that a user applies, the example's as kustomize makes it.
+func jobs(t *testing.T) map[string]*manifests {
+	t.Helper()
+	all := map[string]*manifests{}
+	for _, file := range []string{"job.yaml", "job-native-sidecar.yaml"} {
+		all[file] = read(t, "rbac.yaml", file)
+	}
+	if example := kustomize(t, "example"); example != nil {
+		all["example"] = example
+	}
+	return all
+}
+
+// kustomize renders a kustomization; nil where there is no kubectl.
+func kustomize(t *testing.T, dir string) *manifests {
+	t.Helper()
+	kubectl, err := exec.LookPath("kubectl")
+	if err != nil {
+		t.Log("NOT TESTED, there is no kubectl: deploy/" + dir)
+		return nil
+	}
+	var stderr bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), kubectl, "kustomize", dir)
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("kubectl kustomize %s: %v\n%s", dir, err, &stderr)
+	}
+	m := &manifests{}
+	m.decode(t, string(out))
+	return m
+}
+
+func TestNamesAgree(t *testing.T) {
+	for name, m := range jobs(t) {
+		t.Run(name, func(t *testing.T) {
+			if len(m.accounts) != 1 || len(m.roles) != 1 || len(m.bindings) != 1 || len(m.jobs) != 1 {
+				t.Fatalf("%d accounts, %d roles, %d bindings, %d jobs, want one of each",
+					len(m.accounts), len(m.roles), len(m.bindings), len(m.jobs))
+			}
+			account, role, binding, job := m.accounts[0], m.roles[0], m.bindings[0], m.jobs[0]
+			for _, ns := range []string{role.Namespace, binding.Namespace, job.Namespace} {
+				if ns != account.Namespace || ns == "" {
+					t.Errorf("namespace %q beside %q", ns, account.Namespace)
+				}
+			}
+			if diff := cmp.Diff([]rbacv1.Subject{{Kind: "ServiceAccount", Name: account.Name, Namespace: account.Namespace}}, binding.Subjects); diff != "" {
+				t.Errorf("the binding's subjects (-want +got):\n%s", diff)
+			}
+			if want := (rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: role.Name}); binding.RoleRef != want {
+				t.Errorf("the binding's role is %+v, want %+v", binding.RoleRef, want)
+			}
+			pod := job.Spec.Template.Spec
+			if pod.ServiceAccountName != account.Name {
+				t.Errorf("the Job's account is %q, want %q", pod.ServiceAccountName, account.Name)
+			}
+			checkVolumes(t, pod)
+		})
+	}
+}
+
+// checkVolumes: what is mounted is there, and what is there is mounted.
+func checkVolumes(t *testing.T, pod corev1.PodSpec) {
+	t.Helper()
+	mounted := map[string]bool{}
+	for _, c := range containers(pod) {
+		for _, v := range c.VolumeMounts {
+			mounted[v.Name] = true
+			if !slices.ContainsFunc(pod.Volumes, func(have corev1.Volume) bool { return have.Name == v.Name }) {
+				t.Errorf("%s mounts %s, which is no volume", c.Name, v.Name)
+			}
+		}
+	}
+	for _, v := range pod.Volumes {
+		if !mounted[v.Name] {
+			t.Errorf("nothing mounts %s", v.Name)
+		}
+	}
+}
+
+func containers(pod corev1.PodSpec) []corev1.Container {
+	return append(slices.Clone(pod.InitContainers), pod.Containers...)
+}
+
+func mounts(c corev1.Container, want corev1.VolumeMount) bool {
+	return slices.ContainsFunc(c.VolumeMounts, func(v corev1.VolumeMount) bool { return cmp.Equal(v, want) })
+}
+
+// split tells the reporter's container and the adapter's, which is the first of
+// the others: so the reporter takes it, too.
+func split(t *testing.T, pod corev1.PodSpec) (reporter, adapter corev1.Container) {
+	t.Helper()
+	all := containers(pod)
+	i := slices.IndexFunc(all, func(c corev1.Container) bool { return c.Name == "status-reporter" })
+	if i < 0 || len(all) != 2 {
+		t.Fatalf("want the containers status-reporter and adapter, have %d", len(all))
+	}
+	return all[i], all[1-i]
+}
+
+func TestReporterContainer(t *testing.T) {
+	documented := documentedVariables(t)
+	for name, m := range jobs(t) {
+		t.Run(name, func(t *testing.T) {
+			job := m.jobs[0]
+			pod := job.Spec.Template.Spec
+			reporter, adapter := split(t, pod)
+			if len(reporter.Command) > 0 || len(reporter.Args) > 0 {
+				t.Error("a command stands in the way of the image's entrypoint")
+			}
+			env := map[string]string{}
+			for _, e := range reporter.Env {
+				if !slices.Contains(documented, e.Name) {
+					t.Errorf("the reporter does not know %s", e.Name)
+				}
+				env[e.Name] = e.Value
+				if e.ValueFrom != nil {
+					env[e.Name] = e.ValueFrom.FieldRef.FieldPath
+				}
+			}
+			if diff := cmp.Diff(map[string]string{
+				"JOB_NAME":              "metadata.labels['batch.kubernetes.io/job-name']",
+				"JOB_NAMESPACE":         "metadata.namespace",
+				"POD_NAME":              "metadata.name",
+				"RESULTS_PATH":          "/results/adapter-result.json",
+				"MAX_WAIT_TIME_SECONDS": "300",
+			}, env); diff != "" {
+				t.Errorf("env (-want +got):\n%s", diff)
+			}
+			want := corev1.VolumeMount{Name: "results", MountPath: filepath.Dir(env["RESULTS_PATH"])}
+			if !mounts(adapter, want) {
+				t.Errorf("the adapter does not mount %+v", want)
+			}
+			want.ReadOnly = true
+			if !mounts(reporter, want) {
+				t.Errorf("the reporter does not mount %+v", want)
+			}
+			if got := *job.Spec.ActiveDeadlineSeconds; got < 300+30+60 {
+				t.Errorf("activeDeadlineSeconds %d leaves no room over MAX_WAIT_TIME_SECONDS, the grace period and a minute for scheduling", got)
+			}
+			if got := reporter.Resources.Limits.Memory().String(); got != "32Mi" {
+				t.Errorf("memory limit is %s", got)
+			}
+		})
+	}
+}
+
+// documentedVariables are those of the program's package comment.
+func documentedVariables(t *testing.T) (names []string) {
+	t.Helper()
+	source, err := os.ReadFile("../main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`(?m)^//\t([A-Z_]+) `).FindAllStringSubmatch(string(source), -1) {
+		names = append(names, m[1])
+	}
+	if len(names) < 9 {
+		t.Fatalf("main.go's package comment lists only %q", names)
+	}
+	return names
+}
+
+// TestFailurePolicy: each exit code of a failed reporter has its own rule.
+func TestFailurePolicy(t *testing.T) {
+	job := read(t, "job.yaml").jobs[0]
+	got := map[int32]batchv1.PodFailurePolicyAction{}
+	for _, r := range job.Spec.PodFailurePolicy.Rules {
+		if r.OnExitCodes == nil {
+			continue
+		}
+		if c := r.OnExitCodes.ContainerName; c == nil || *c != "status-reporter" || r.OnExitCodes.Operator != batchv1.PodFailurePolicyOnExitCodesOpIn {
+			t.Errorf("rule %+v", r)
+		}
+		for _, code := range r.OnExitCodes.Values {
+			got[code] = r.Action
+		}
+	}
+	want := map[int32]batchv1.PodFailurePolicyAction{
+		1: batchv1.PodFailurePolicyActionFailJob, 2: batchv1.PodFailurePolicyActionFailJob, 3: batchv1.PodFailurePolicyActionCount,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("actions by exit code (-want +got):\n%s", diff)
+	}
+	if first := job.Spec.PodFailurePolicy.Rules[0]; first.Action != batchv1.PodFailurePolicyActionIgnore || len(first.OnPodConditions) != 1 {
+		t.Errorf("a disrupted Pod must be looked for first: %+v", first)
+	}
+	if job.Spec.Template.Spec.RestartPolicy != corev1.RestartPolicyNever {
+		t.Error("the API refuses a podFailurePolicy with another restartPolicy than Never")
+	}
+}
+
+// TestComponentIsTheSame: what is written twice is the same.
+func TestComponentIsTheSame(t *testing.T) {
+	rbac, component := read(t, "rbac.yaml"), read(t, "component/rbac.yaml", "component/sidecar.yaml")
+	if diff := cmp.Diff(rbac.roles[0].Rules, component.roles[0].Rules); diff != "" {
+		t.Errorf("rules (-rbac.yaml +component):\n%s", diff)
+	}
+	sidecar, _ := reporterOf(t, component.jobs[0])
+	sidecar.Image, sidecar.SecurityContext = "", nil // where the Pod's own is not known, it says more
+	for _, file := range []string{"job.yaml", "job-native-sidecar.yaml"} {
+		job := read(t, file).jobs[0]
+		c, volumes := reporterOf(t, job)
+		c.Image, c.SecurityContext = "", nil
+		if file == "job.yaml" {
+			c.RestartPolicy = sidecar.RestartPolicy
+		}
+		if diff := cmp.Diff(c, sidecar); diff != "" {
+			t.Errorf("the reporter's container (-%s +component):\n%s", file, diff)
+		}
+		if diff := cmp.Diff(volumes, component.jobs[0].Spec.Template.Spec.Volumes); diff != "" {
+			t.Errorf("volumes (-%s +component):\n%s", file, diff)
+		}
+	}
+}
+
+func reporterOf(t *testing.T, job batchv1.Job) (corev1.Container, []corev1.Volume) {
+	t.Helper()
+	pod := job.Spec.Template.Spec
+	for _, c := range containers(pod) {
+		if c.Name == "status-reporter" {
+			return c, pod.Volumes
+		}
+	}
+	t.Fatalf("%s has no container status-reporter", job.Name)
+	return corev1.Container{}, nil
+}

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/yaml"
+)
+
+const reporterName = "status-reporter"
+
+// entry is a case as index.json has it.
+type entry struct {
+	Name        string            `json:"name"`
+	Description string            `json:"description"`
+	Env         map[string]string `json:"env,omitempty"`     // for the reporter
+	Do          string            `json:"do,omitempty"`      // once the adapter has said "ready": evict or delete the Pod, suspend the Job
+	Within      float64           `json:"within,omitempty"`  // seconds from the adapter's last "now" to the report; 0: no limit
+	Endless     bool              `json:"endless,omitempty"` // the Job does not end by itself
+	ExitCode    int               `json:"exitCode"`          // of the last Pod's reporter
+}
+
+// testCase is one Job to run.
+type testCase struct {
+	entry
+	sidecar bool // the reporter is a native sidecar
+	job     *batchv1.Job
+	want    []condition // in this order, and no other
+}
+
+func (c testCase) String() string {
+	if c.sidecar {
+		return c.Name + "-sidecar"
+	}
+	return c.Name
+}
+
+func (c testCase) limit() time.Duration { return time.Duration(c.Within * float64(time.Second)) }
+
+// condition is what a Job must carry, times aside. In a golden message "*"
+// stands for any text: some of it is the container runtime's.
+type condition struct {
+	Type    string `json:"type"`
+	Status  string `json:"status"`
+	Reason  string `json:"reason"`
+	Message string `json:"message"`
+}
+
+func (want condition) matches(got condition) bool {
+	return want.Type == got.Type && want.Status == got.Status && want.Reason == got.Reason && glob(want.Message, got.Message)
+}
+
+func glob(pattern, text string) bool {
+	first, rest, more := strings.Cut(pattern, "*")
+	if !more {
+		return text == pattern
+	}
+	text, ok := strings.CutPrefix(text, first)
+	for ok && !glob(rest, text) {
+		if ok = text != ""; ok {
+			text = text[1:]
+		}
+	}
+	return ok
+}
+
+// load reads the cases, each with the reporter as a container and as a native
+// sidecar, and puts the reporter beside the adapters.
+func load(o options) (cases []testCase, err error) {
+	var index struct{ Cases []entry }
+	if err := readJSON(filepath.Join(o.cases, "index.json"), &index); err != nil {
+		return nil, err
+	}
+	images := strings.NewReplacer("<status-reporter-image>", o.image, "<adapter-image>", o.adapterImage)
+	for _, sidecar := range []bool{false, true} {
+		name := "job.yaml"
+		if sidecar {
+			name = "job-native-sidecar.yaml"
+		}
+		deployed, err := readJob(filepath.Join(o.deploy, name), images)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range index.Cases {
+			c := testCase{entry: e, sidecar: sidecar}
+			if !o.only.MatchString(c.String()) {
+				continue
+			}
+			if c.job, err = readJob(filepath.Join(o.cases, e.Name+".job.yaml"), images); err != nil {
+				return nil, err
+			}
+			if c.want, err = readConditions(o.cases, e.Name, sidecar); err != nil {
+				return nil, err
+			}
+			c.job.Name = c.String()
+			if err := c.graft(deployed); err != nil {
+				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+			cases = append(cases, c)
+		}
+	}
+	if len(cases) == 0 {
+		return nil, errors.New("no such case")
+	}
+	return cases, nil
+}
+
+// readConditions reads NAME.condition.json and, where there is one, what comes
+// before it. A sidecar may have its own.
+func readConditions(dir, name string, sidecar bool) (want []condition, err error) {
+	for _, part := range []string{".before", ""} {
+		var c condition
+		err := error(fs.ErrNotExist)
+		if sidecar {
+			err = readJSON(filepath.Join(dir, name+part+".sidecar.condition.json"), &c)
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			err = readJSON(filepath.Join(dir, name+part+".condition.json"), &c)
+		}
+		switch {
+		case err == nil:
+			want = append(want, c)
+		case part == "" || !errors.Is(err, fs.ErrNotExist):
+			return nil, err
+		}
+	}
+	return want, nil
+}
+
+func readJSON(path string, into any) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(into); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
+func readJob(path string, images *strings.Replacer) (*batchv1.Job, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	job := &batchv1.Job{}
+	if err := yaml.UnmarshalStrict([]byte(images.Replace(string(data))), job); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return job, nil
+}
+
+// graft takes the reporter out of a Job as users deploy it, with all that it
+// needs of its Pod, and puts it beside the case's adapter, which gets the
+// deployed adapter's rights.
+func (c *testCase) graft(deployed *batchv1.Job) error {
+	from, to := &deployed.Spec.Template.Spec, &c.job.Spec.Template.Spec
+	list, into := from.Containers, &to.Containers
+	if c.sidecar {
+		list, into = from.InitContainers, &to.InitContainers
+	}
+	isReporter := func(c corev1.Container) bool { return c.Name == reporterName }
+	i := slices.IndexFunc(list, isReporter)
+	if i < 0 {
+		return fmt.Errorf("no container %s", reporterName)
+	}
+	reporter := *list[i].DeepCopy()
+	reporter.ImagePullPolicy = corev1.PullIfNotPresent
+	for name, value := range c.Env {
+		reporter.Env = slices.DeleteFunc(reporter.Env, func(e corev1.EnvVar) bool { return e.Name == name })
+		reporter.Env = append(reporter.Env, corev1.EnvVar{Name: name, Value: value})
+	}
+	*into = append(*into, reporter)
+	for _, v := range from.Volumes {
+		if slices.ContainsFunc(reporter.VolumeMounts, func(m corev1.VolumeMount) bool { return m.Name == v.Name }) {
+			to.Volumes = append(to.Volumes, v)
+		}
+	}
+	if adapter := slices.IndexFunc(from.Containers, func(c corev1.Container) bool { return !isReporter(c) }); adapter >= 0 {
+		to.Containers[0].SecurityContext = from.Containers[adapter].SecurityContext
+	}
+	to.SecurityContext = from.SecurityContext
+	to.ServiceAccountName, to.AutomountServiceAccountToken = from.ServiceAccountName, from.AutomountServiceAccountToken
+	return nil
+}

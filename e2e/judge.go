@@ -1,0 +1,184 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// result is what became of a case.
+type result struct {
+	name      string
+	condition string
+	took      *time.Duration // from the adapter's last act to the report; nil: not measured
+	reporter  *time.Duration // the part of it after the API server had the news; nil: not measured
+	limit     time.Duration
+	faults    []string // none: it holds
+	logs      string
+}
+
+func (r result) tell(out io.Writer) {
+	if len(r.faults) == 0 {
+		fmt.Fprintf(out, "ok    %s\n", r.name)
+		return
+	}
+	fmt.Fprintf(out, "FAIL  %s\n      %s\n%s", r.name, strings.Join(r.faults, "\n      "), r.logs)
+}
+
+// missing says what has not come yet, and what cannot come any more.
+func (p *playing) missing() (missing, hopeless string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, got := range p.history {
+		if i >= len(p.want) || !p.want[i].matches(got) {
+			return "", "" // judge says so
+		}
+	}
+	switch why := p.unpulled(); {
+	case why != "":
+		return "", why
+	case len(p.history) < len(p.want):
+		return fmt.Sprintf("condition %+v", p.want[len(p.history)]), ""
+	case !p.Endless && p.ended() == "":
+		return "the Job's end", ""
+	case p.exit() == nil && !(p.sidecar && p.Endless):
+		return "the reporter's exit code", ""
+	}
+	if _, ok := p.claim(); !ok && p.ExitCode != 2 {
+		return "the reporter's claim in its log", ""
+	}
+	return "", ""
+}
+
+// unpulled tells that an image is out of the node's reach, unless that is the case.
+func (p *playing) unpulled() string {
+	if strings.Contains(p.want[0].Message, "ImagePull") {
+		return ""
+	}
+	for _, pod := range p.runs {
+		for _, s := range slices.Concat(pod.Status.ContainerStatuses, pod.Status.InitContainerStatuses) {
+			if w := s.State.Waiting; w != nil && slices.Contains([]string{"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"}, w.Reason) {
+				return fmt.Sprintf("the image of container %s cannot be pulled: %s: %s", s.Name, w.Reason, w.Message)
+			}
+		}
+	}
+	return ""
+}
+
+// status is that of a container; nil: there is none yet.
+func status(pod *corev1.Pod, container string) *corev1.ContainerStatus {
+	for _, s := range slices.Concat(pod.Status.ContainerStatuses, pod.Status.InitContainerStatuses) {
+		if s.Name == container {
+			return &s
+		}
+	}
+	return nil
+}
+
+// exit is how the reporter of the last Pod has ended; nil: it has not.
+func (p *playing) exit() *corev1.ContainerStateTerminated {
+	if len(p.runs) == 0 {
+		return nil
+	}
+	s := status(p.runs[len(p.runs)-1].Pod, reporterName)
+	switch {
+	case s == nil:
+		return nil
+	case s.State.Terminated != nil && s.State.Terminated.Reason != "ContainerStatusUnknown": // the kubelet's guess
+		return s.State.Terminated
+	}
+	return s.LastTerminationState.Terminated
+}
+
+// claim is the line in which a reporter says that the last condition stands.
+func (p *playing) claim() (claim line, ok bool) {
+	for _, pod := range p.runs {
+		for _, l := range pod.reporter {
+			r := logged(l)
+			if r.Msg == "reported" && len(p.history) > 0 && (condition{r.Type, r.Status, r.Reason, r.Message}) == p.history[len(p.history)-1] {
+				claim, ok = l, true
+			}
+		}
+	}
+	return claim, ok
+}
+
+// judge compares what was seen with what the case wants.
+func (p *playing) judge(slack time.Duration) result {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	r := result{name: p.String(), limit: p.limit(), condition: "none"}
+	fault := func(format string, args ...any) { r.faults = append(r.faults, fmt.Sprintf(format, args...)) }
+	for i := range max(len(p.want), len(p.history)) {
+		switch {
+		case i >= len(p.history):
+			fault("condition %d:\n        got  none\n        want %+v", i+1, p.want[i])
+		case i >= len(p.want):
+			fault("condition %d:\n        got  %+v\n        want none", i+1, p.history[i])
+		case !p.want[i].matches(p.history[i]):
+			fault("condition %d:\n        got  %+v\n        want %+v", i+1, p.history[i], p.want[i])
+		}
+	}
+	if n := len(p.history); n > 0 {
+		r.condition = p.history[n-1].Status + " " + p.history[n-1].Reason
+		if last := conditionOf(p.current, p.want[0].Type); last == nil {
+			fault("the condition does not stand: %+v", p.current.Status.Conditions)
+		}
+	}
+	if exit := p.exit(); exit != nil && int(exit.ExitCode) != p.ExitCode {
+		fault("the reporter ended with exit code %d, want %d", exit.ExitCode, p.ExitCode)
+	}
+	if len(p.runs) > 0 {
+		if s := status(p.runs[len(p.runs)-1].Pod, reporterName); s != nil && s.RestartCount > 0 && p.ExitCode != 2 {
+			fault("the reporter was started %d times", s.RestartCount+1)
+		}
+	}
+	if p.measure(&r); r.limit > 0 {
+		switch {
+		case r.took == nil:
+			fault("no time could be taken")
+		case *r.took > r.limit+slack:
+			fault("%.3f s from the adapter's last act to the report; the limit is %.1f s", r.took.Seconds(), (r.limit + slack).Seconds())
+		}
+	}
+	r.logs = p.allLogs()
+	return r
+}
+
+// measure takes the time from the adapter's last act to the report. An adapter
+// says "now" just before the act; the container runtime's clock on the node
+// stamps both that and the reporter's claim, which follows the API server's
+// answer. The reporter's part is between two events that the API server sent us.
+func (p *playing) measure(r *result) {
+	claim, ok := p.claim()
+	if !ok {
+		return
+	}
+	for _, pod := range p.runs {
+		if now, ok := find(pod.adapter, "now"); ok {
+			r.took = new(max(0, claim.at.Sub(now.at)))
+			if p.ExitCode != 0 && !pod.ended.IsZero() { // it is the adapter's end that was reported
+				r.reporter = new(max(0, p.stood.Sub(pod.ended)))
+			}
+		}
+	}
+}
+
+func (p *playing) allLogs() string {
+	var b strings.Builder
+	for _, pod := range p.runs {
+		for i, log := range [][]line{pod.adapter, pod.reporter} {
+			for _, l := range log {
+				fmt.Fprintf(&b, "      %s %s %s\n", pod.Name, [2]string{"adapter ", "reporter"}[i], l.at.Format("15:04:05.000 ")+l.text)
+			}
+		}
+		for _, s := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
+			fmt.Fprintf(&b, "      %s %s restarts %d, state %s\n", pod.Name, s.Name, s.RestartCount, s.State.String())
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,200 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+)
+
+const (
+	caseTime = 2 * time.Minute
+	tick     = 50 * time.Millisecond
+)
+
+// playing is one case at work: all that has been seen of it so far.
+type playing struct {
+	*cluster
+	testCase
+
+	mu      sync.Mutex
+	current *batchv1.Job
+	history []condition // each that the Job has carried, in turn
+	stood   time.Time   // when the last of them was seen
+	runs    []*podRun   // in the order of their coming
+}
+
+// podRun is one Pod of the Job, and its logs.
+type podRun struct {
+	*corev1.Pod
+	adapter, reporter []line
+	ended             time.Time // when the adapter's first end was seen
+}
+
+// play runs one case to its end, or until it cannot hold any more.
+func play(ctx context.Context, c *cluster, tc testCase, slack time.Duration) result {
+	p := &playing{cluster: c, testCase: tc}
+	ctx, cancel := context.WithTimeout(ctx, caseTime)
+	var all sync.WaitGroup
+	err := c.send(ctx, http.MethodPost, c.jobs(), "application/json", tc.job)
+	if err == nil {
+		all.Go(func() { follow(ctx, c, c.jobs()+"?watch=1&fieldSelector=metadata.name="+tc.job.Name, p.sawJob) })
+		all.Go(func() {
+			follow(ctx, c, c.pods()+"?watch=1&labelSelector=batch.kubernetes.io/job-name="+tc.job.Name,
+				func(pod *corev1.Pod) { p.sawPod(ctx, &all, pod) })
+		})
+		err = p.wait(ctx)
+	}
+	cancel()
+	all.Wait()
+	r := p.judge(slack)
+	if err != nil {
+		r.faults = append([]string{err.Error()}, r.faults...)
+	}
+	end, cancel := context.WithTimeout(context.Background(), requestTime)
+	defer cancel()
+	// What is over must not burden the next; the namespace's end takes the rest.
+	_ = c.send(end, http.MethodDelete, c.jobs()+"/"+tc.job.Name+"?propagationPolicy=Background", "", nil)
+	return r
+}
+
+// wait does what the case has to be done, and waits until nothing is missing.
+func (p *playing) wait(ctx context.Context) error {
+	done := p.Do == ""
+	for {
+		if !done && p.ready() {
+			done = true
+			if err := p.do(ctx, p.firstPod()); err != nil {
+				return err
+			}
+		}
+		missing, hopeless := p.missing()
+		switch {
+		case hopeless != "":
+			return errors.New(hopeless)
+		case missing == "":
+			return nil
+		case ctx.Err() != nil:
+			return fmt.Errorf("after %s still missing: %s", caseTime, missing)
+		}
+		pause(ctx, tick)
+	}
+}
+
+func (p *playing) sawJob(job *batchv1.Job) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.current = job
+	if c := conditionOf(job, p.want[0].Type); c != nil && (len(p.history) == 0 || *c != p.history[len(p.history)-1]) {
+		p.history, p.stood = append(p.history, *c), time.Now()
+	}
+}
+
+func conditionOf(job *batchv1.Job, kind string) *condition {
+	for _, c := range job.Status.Conditions {
+		if string(c.Type) == kind {
+			return &condition{kind, string(c.Status), c.Reason, c.Message}
+		}
+	}
+	return nil
+}
+
+// ended is the Job controller's word on the Job; empty while there is none.
+func (p *playing) ended() string {
+	if p.current != nil {
+		for _, c := range p.current.Status.Conditions {
+			if (c.Type == batchv1.JobComplete || c.Type == batchv1.JobFailed) && c.Status == corev1.ConditionTrue {
+				return string(c.Type)
+			}
+		}
+	}
+	return ""
+}
+
+func (p *playing) sawPod(ctx context.Context, all *sync.WaitGroup, pod *corev1.Pod) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, known := range p.runs {
+		if known.UID == pod.UID {
+			known.Pod = pod
+			if s := status(pod, "adapter"); known.ended.IsZero() && s != nil && (s.State.Terminated != nil || s.RestartCount > 0) {
+				known.ended = time.Now()
+			}
+			return
+		}
+	}
+	r := &podRun{Pod: pod}
+	p.runs = append(p.runs, r)
+	for container, log := range map[string]*[]line{"adapter": &r.adapter, reporterName: &r.reporter} {
+		all.Go(func() {
+			p.followLog(ctx, pod.Name, container, func(l line) {
+				p.mu.Lock()
+				defer p.mu.Unlock()
+				*log = append(*log, l)
+			})
+		})
+	}
+}
+
+// ready tells that adapter and reporter are at work.
+func (p *playing) ready() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.runs) == 0 {
+		return false
+	}
+	_, ready := find(p.runs[0].adapter, "ready")
+	following := false
+	for _, l := range p.runs[0].reporter {
+		following = following || logged(l).Msg == "following the adapter"
+	}
+	return ready && following
+}
+
+func (p *playing) firstPod() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.runs[0].Name
+}
+
+func (p *playing) do(ctx context.Context, pod string) error {
+	const jsonType, mergeType = "application/json", "application/merge-patch+json"
+	switch p.Do {
+	case "evict":
+		eviction := map[string]any{"apiVersion": "policy/v1", "kind": "Eviction", "metadata": map[string]string{"name": pod}}
+		return p.send(ctx, http.MethodPost, p.pods()+"/"+pod+"/eviction", jsonType, eviction)
+	case "delete":
+		return p.send(ctx, http.MethodDelete, p.pods()+"/"+pod, "", nil)
+	case "suspend":
+		suspend := map[string]any{"spec": map[string]bool{"suspend": true}}
+		return p.send(ctx, http.MethodPatch, p.jobs()+"/"+p.job.Name, mergeType, suspend)
+	}
+	return fmt.Errorf("index.json: cannot do %q", p.Do)
+}
+
+// record is a line of the reporter's log.
+type record struct {
+	Msg, Type, Status, Reason, Message string
+}
+
+func logged(l line) (r record) {
+	_ = json.Unmarshal([]byte(l.text), &r)
+	return r
+}
+
+// find is the last line with this text.
+func find(lines []line, text string) (found line, ok bool) {
+	for _, l := range lines {
+		if strings.TrimSpace(l.text) == text {
+			found, ok = l, true
+		}
+	}
+	return found, ok
+}
