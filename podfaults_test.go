@@ -207,6 +207,16 @@ func stopFaults() []story {
 			time.Sleep(20 * time.Second)
 			h.finish()
 		}},
+		{name: "SIGTERM, the Pod cannot be read, another Pod's report stands, and a result in the grace period", want: good, within: 33 * time.Second, play: func(h *harness) {
+			deny(h, "get pods", "watch pods")
+			h.run(10 * time.Second)
+			h.server.UpdateJob(namespace, jobName, func(job *batchv1.Job) {
+				job.Status.Conditions = []batchv1.JobCondition{{Type: "Available", Status: "False", Reason: "Earlier"}}
+			})
+			h.sigterm()
+			time.Sleep(20 * time.Second)
+			h.finish()
+		}},
 		{name: "SIGTERM, the Pod cannot be read, and nothing more", want: interruptedBy(contract.Unknown, "the reporter received SIGTERM"), exit: 1, within: 41 * time.Second, play: func(h *harness) {
 			deny(h, "get pods", "watch pods")
 			h.run(10 * time.Second)

@@ -142,7 +142,7 @@ func (r *reporter) report(ctx context.Context) int {
 		case err == nil && !v.Provisional:
 			r.awaitPod()
 			return r.exitCode(v.Own)
-		case err == nil:
+		case err == nil, errors.Is(err, errStands) && v.Provisional: // the adapter may still write
 			<-r.obs.Changed()
 			continue
 		case errors.Is(err, errStands):
