@@ -153,7 +153,12 @@ test-apiserver: ## Golden suite, deliveries, 200 Jobs and the fake's fidelity on
 
 .PHONY: e2e
 e2e: ## Real Jobs on the cluster of KUBECONFIG, with IMAGE within reach of its nodes
-	go run ./e2e -image $(IMAGE)
+	go run ./e2e -image $(IMAGE) $(if $(ADAPTER_IMAGE),-adapter-image $(ADAPTER_IMAGE)) $(if $(RUN),-run '$(RUN)') $(if $(SLACK),-slack $(SLACK))
+
+.PHONY: chaos
+chaos: ## Play N Jobs with random adapters, faults and stops, drawn from SEED; ONLY plays one of them and tells its story
+	go test -count=1 -timeout 60m -v -run '^TestChaos$$' . -chaos.n=$(or $(N),500) -chaos.seed=$(or $(SEED),1) $(if $(ONLY),-chaos.only=$(ONLY)) | \
+	  grep --line-buffered -vE '^ *(=== |--- PASS: TestChaos/)'
 
 .PHONY: test-workflows
 test-workflows: ## Check .github/workflows
@@ -166,7 +171,8 @@ fuzz: ## Fuzz every fuzz target for FUZZTIME
 	@grep -rl --include=*_test.go '^func Fuzz' . | while read -r file; do \
 	  for target in $$(grep -o '^func Fuzz[A-Za-z0-9]*' $$file | cut -c 6-); do \
 	    echo "$$(dirname $$file) $$target"; \
-	    go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file) </dev/null | tail -n 2; \
+	    out=$$(go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file) </dev/null) || { echo "$$out"; exit 1; }; \
+	    tail -n 1 <<<"$$out"; \
 	  done; \
 	done
 

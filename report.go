@@ -43,6 +43,7 @@ type reporter struct {
 	mu    sync.Mutex
 	first types.UID    // of the Job first read
 	job   *batchv1.Job // as last seen
+	pod   *corev1.Pod  // where a delivery was faster to read it than the observers
 }
 
 // finish writes the last line of the run.
@@ -75,6 +76,11 @@ func (r *reporter) owner() *metav1.OwnerReference {
 		return nil
 	}
 	pod := r.obs.Pod()
+	if pod == nil {
+		r.mu.Lock()
+		pod = r.pod
+		r.mu.Unlock()
+	}
 	if pod == nil {
 		return nil
 	}
@@ -265,6 +271,7 @@ func (d *delivery) wait(v watch.Verdict, err error) time.Duration {
 
 // attempt writes the outcome, unless it stands as delivered already.
 func (d *delivery) attempt(ctx context.Context, v watch.Verdict) (contract.Outcome, error) {
+	d.readPod(ctx)
 	job, _ := d.lastJob()
 	outcome := v.For(job, nil)
 	uid := d.uid()
@@ -283,9 +290,9 @@ func (d *delivery) attempt(ctx context.Context, v watch.Verdict) (contract.Outco
 		default:
 			job, outcome = nil, v.For(nil, nil) // as far as it can be told without the Job
 		}
-		if d.overtaken(ctx, v) { // reading took its time
-			return outcome, errOvertaken
-		}
+	}
+	if d.overtaken(ctx, v) { // reading may have taken its time
+		return outcome, errOvertaken
 	}
 	if d.delivered != nil && *d.delivered == outcome {
 		return outcome, nil
@@ -304,6 +311,24 @@ func (d *delivery) attempt(ctx context.Context, v watch.Verdict) (contract.Outco
 	}
 	d.saw(after)
 	return outcome, nil
+}
+
+// readPod tries to learn from the Pod which Job is meant, where the observers
+// have not been able to: the one of that name may be another by now.
+func (d *delivery) readPod(ctx context.Context) {
+	if d.obs == nil {
+		return
+	}
+	select {
+	case <-d.obs.Known():
+		return
+	default:
+	}
+	if pod, err := d.client.GetPod(ctx, false); err == nil {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.pod = pod
+	}
 }
 
 // overtaken tells that a valid result has come since the verdict.

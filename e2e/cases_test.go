@@ -36,7 +36,7 @@ func TestGraft(t *testing.T) {
 		containers := slices.Concat(pod.InitContainers, pod.Containers)
 		i := slices.IndexFunc(containers, func(c corev1.Container) bool { return c.Name == reporterName })
 		if len(containers) != 2 || len(pod.InitContainers) == 1 != c.sidecar || i < 0 {
-			t.Fatalf("%s: not one adapter and one reporter: %+v", c, containers)
+			t.Fatalf("%s: %d containers; want one adapter and one reporter", c, len(containers))
 		}
 		env := map[string]string{}
 		for _, e := range containers[i].Env {
@@ -55,8 +55,8 @@ func TestGraft(t *testing.T) {
 				t.Errorf("%s: the Pod has no volume %s", c, m.Name)
 			}
 		}
-		if len(containers[i].VolumeMounts) == 0 || pod.ServiceAccountName != "status-reporter" {
-			t.Errorf("%s: the reporter has not got what it needs: %+v", c, pod)
+		if len(containers[i].VolumeMounts) == 0 || pod.ServiceAccountName != "status-reporter-sa" {
+			t.Errorf("%s: the reporter has no volume mounts or no ServiceAccount", c)
 		}
 		if pod.SecurityContext == nil || pod.Containers[0].SecurityContext == nil {
 			t.Errorf("%s: the adapter has more rights than the deployed one", c)

@@ -143,6 +143,9 @@ func (c *Client) exchange(ctx context.Context, method, path string, query url.Va
 // not answer: what shares it is most likely as dead.
 func (c *Client) failed(ctx context.Context, conn *connection, method, path string, err error) error {
 	cause := context.Cause(ctx)
+	if cause == nil {
+		cause = context.Cause(conn.ctx) // which ends ctx a moment later
+	}
 	var timeout *timeoutError
 	switch {
 	case errors.As(cause, &timeout):

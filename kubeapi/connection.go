@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptrace"
 	"os"
@@ -32,6 +33,9 @@ type connection struct {
 	ctx       context.Context // ends with the connection; its cause says why
 	cancel    context.CancelCauseFunc
 	answered  atomic.Bool // a request has had its answer: the connection is used
+
+	mu    sync.Mutex
+	wires []net.Conn // that the transport has dialled
 }
 
 func (c *Client) connect() (*connection, error) {
@@ -44,8 +48,7 @@ func (c *Client) connect() (*connection, error) {
 	if !roots.AppendCertsFromPEM(pem) {
 		return nil, fmt.Errorf("%s holds no certificate", file)
 	}
-	conn := &connection{transport: &http.Transport{
-		DialContext:         c.cfg.Dial, // Proxy stays nil: never one from the environment
+	return c.newConnection(&http.Transport{ // Proxy stays nil: never one from the environment
 		TLSClientConfig:     &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 		ForceAttemptHTTP2:   true,
 		DisableCompression:  true,
@@ -54,9 +57,26 @@ func (c *Client) connect() (*connection, error) {
 		// net/http's own bound of 10 MiB is a third of the container's memory.
 		MaxResponseHeaderBytes: 64 << 10,
 		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
-	}}
+	}), nil
+}
+
+func (c *Client) newConnection(transport *http.Transport) *connection {
+	conn := &connection{transport: transport}
 	conn.ctx, conn.cancel = context.WithCancelCause(context.Background())
-	return conn, nil
+	dial := c.cfg.Dial
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
+	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		wire, err := dial(ctx, network, address)
+		if err == nil {
+			conn.mu.Lock()
+			defer conn.mu.Unlock()
+			conn.wires = append(conn.wires, wire)
+		}
+		return wire, err
+	}
+	return conn
 }
 
 func (c *Client) current() *connection {
@@ -76,11 +96,25 @@ func (c *Client) abandon(conn *connection, why error) {
 	next, err := c.connect()
 	if err != nil { // ca.crt is not readable now: the CA that was read before will have to do
 		c.cfg.Log.Warn("cannot read the CA again", "error", err)
-		next = &connection{transport: conn.transport.Clone()}
-		next.ctx, next.cancel = context.WithCancelCause(context.Background())
+		next = c.newConnection(conn.transport.Clone())
 	}
 	c.conn = next
 	conn.retire(fmt.Errorf("connection given up: %w", why))
+	conn.cut()
+}
+
+// cut drops what is on its way. The kernel would go on sending it after a
+// close, and a PATCH that arrives when a black hole ends would replace what
+// has been reported since.
+func (conn *connection) cut() {
+	conn.mu.Lock()
+	defer conn.mu.Unlock()
+	for _, wire := range conn.wires {
+		if w, ok := wire.(interface{ SetLinger(sec int) error }); ok {
+			w.SetLinger(0)
+			wire.Close()
+		}
+	}
 }
 
 func (conn *connection) retire(why error) {

@@ -135,6 +135,26 @@ func TestGivenUpConnectionsAreClosed(t *testing.T) {
 	})
 }
 
+// What was given up does not arrive when a black hole ends: it would replace
+// what has been written since.
+func TestGivenUpRequestsDoNotArrive(t *testing.T) {
+	protocols(t, func(w *world) {
+		w.use()
+		w.s.FreezeConnections()
+		if err := w.patch(); err == nil {
+			w.Fatal("no time-out")
+		}
+		w.s.Thaw()
+		time.Sleep(5 * time.Second)
+		if n := len(w.s.Requests(jobPatch)); n != 0 {
+			w.Errorf("%d PATCHes have arrived that were given up", n)
+		}
+		if err := w.patch(); err != nil {
+			w.Error(err)
+		}
+	})
+}
+
 type countedConn struct {
 	net.Conn
 	open *atomic.Int32

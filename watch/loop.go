@@ -23,6 +23,7 @@ type loop struct {
 	reading bool            // one is under way
 	quiet   bool            // one is due, because the watch does not tell
 	retry   time.Time       // not before this is the Pod read again
+	calm    time.Time       // nor, where no decision waits for it, before this
 	pause   backoff.Backoff // between readings that fail
 	endPod  context.CancelFunc
 
@@ -104,7 +105,7 @@ func (l *loop) run(ctx context.Context, all *sync.WaitGroup) {
 			l.stopping()
 		}
 		l.file.look(step.look || len(l.askers) > 0, l.s.moment, now, l.patience(now))
-		if (step.read || l.quiet) && !l.reading && !now.Before(l.retry) {
+		if (step.read || l.quiet && !now.Before(l.calm)) && !l.reading && !now.Before(l.retry) {
 			l.read(ctx, all)
 		}
 		timer.Reset(l.untilWake(now, step))
@@ -139,7 +140,7 @@ func (l *loop) run(ctx context.Context, all *sync.WaitGroup) {
 // untilWake is how long nothing but an event can change anything.
 func (l *loop) untilWake(now time.Time, step step) time.Duration {
 	at := l.s.wake()
-	for _, t := range []time.Time{l.file.wake(step.look || len(l.askers) > 0, l.patience(now)), l.retry} {
+	for _, t := range []time.Time{l.file.wake(step.look || len(l.askers) > 0, l.patience(now)), l.retry, l.calm} {
 		if t.After(now) && (at.IsZero() || t.Before(at)) {
 			at = t
 		}
@@ -222,7 +223,7 @@ func (l *loop) take(n podNews, began moment) {
 		l.pause.Reset()
 		if l.s.endIsDue() { // and may become readable some milliseconds after SIGTERM
 			l.quiet = true
-			l.retry = l.s.now.Add(max(endInterval, l.s.now.Sub(l.s.stop.sigterm)))
+			l.calm = l.s.now.Add(max(endInterval, l.s.now.Sub(l.s.stop.sigterm)))
 		}
 	case !refused(n.err):
 		l.log.Debug("the Pod cannot be read now", "error", n.err)

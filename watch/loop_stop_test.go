@@ -162,6 +162,17 @@ func TestStopPodUnreadable(t *testing.T) {
 			}
 		})
 	})
+	t.Run("a server that wanted time before", func(t *testing.T) {
+		run(t, newFakePods(pod()), func(t *testing.T, r *rig) {
+			r.fail(nil, answer{code: 429, wait: 30 * time.Second}, nil)
+			r.until(305 * sec) // the deadline's reading is put off until 330 s
+			before := len(r.calls("get"))
+			r.sigterm()
+			if n := len(r.calls("get")); n != before+1 {
+				t.Errorf("%d reads at SIGTERM, want one at once", n-before)
+			}
+		})
+	})
 	t.Run("a server that wants time", func(t *testing.T) {
 		run(t, newFakePods(pod(gracePeriodOf(10))), func(t *testing.T, r *rig) {
 			r.until(10 * sec)

@@ -192,16 +192,20 @@ func TestNames(t *testing.T) {
 
 func TestWrongFlags(t *testing.T) {
 	dir := t.TempDir()
-	for name, args := range map[string][]string{
-		"-tag":          {"-tag", "Not A Tag"},
-		"-date":         {"-tag", "a:b", "-date", "yesterday"},
-		"-platform":     {"-tag", "a:b", "-platform", "linux"},
-		"no such file":  {"-tag", "a:b", "-platform", "linux/amd64", "-binary", filepath.Join(dir, "none")},
-		"not defined":   {"-colour"},
-		"no such file ": {"-tag", "a:b", "-platform", "linux/amd64", "-binary", "main.go", "-o", filepath.Join(dir, "none", "x")},
+	none := filepath.Join(dir, "none")
+	for _, tt := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"-tag", "Not A Tag"}, "-tag"},
+		{[]string{"-tag", "a:b", "-date", "yesterday"}, "-date"},
+		{[]string{"-tag", "a:b", "-platform", "linux"}, "-platform"},
+		{[]string{"-tag", "a:b", "-platform", "linux/amd64", "-binary", none}, "no such file"},
+		{[]string{"-tag", "a:b", "-platform", "linux/amd64", "-binary", "main.go", "-o", filepath.Join(none, "x")}, "no such file"},
+		{[]string{"-colour"}, "not defined"},
 	} {
-		if err := run(args); err == nil || !strings.Contains(err.Error(), strings.TrimSpace(name)) {
-			t.Errorf("run(%q) = %v, want an error with %q", args, err, name)
+		if err := run(tt.args); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("run(%q) = %v, want an error with %q", tt.args, err, tt.want)
 		}
 	}
 }

@@ -55,6 +55,7 @@ type end struct {
 	// Guarded by link.mu.
 	buf         []byte // received, not read yet
 	closed      bool
+	abrupt      bool // a close drops what has not arrived
 	readExpiry  expiry
 	writeExpiry expiry
 }
@@ -112,6 +113,12 @@ func (e *end) Close() error {
 	e.link.set(func() {
 		first = !e.closed
 		e.closed = true
+		if e.abrupt {
+			e.link.cut = true
+			if e.link.frozen {
+				e.peer.buf = nil
+			}
+		}
 		e.readExpiry.stop()
 		e.writeExpiry.stop()
 	})
@@ -121,6 +128,12 @@ func (e *end) Close() error {
 	if e == e.link.server && e.link.closed != nil {
 		e.link.closed()
 	}
+	return nil
+}
+
+// SetLinger with 0 makes a close drop what has not arrived yet, as with TCP.
+func (e *end) SetLinger(sec int) error {
+	e.link.set(func() { e.abrupt = sec == 0 })
 	return nil
 }
 

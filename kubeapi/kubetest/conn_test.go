@@ -54,6 +54,23 @@ func TestConnEnds(t *testing.T) {
 	}
 }
 
+// As TCP does, a close with SO_LINGER 0 resets, and takes back what a black
+// hole holds.
+func TestConnAbruptClose(t *testing.T) {
+	for _, frozen := range []bool{false, true} {
+		l := testLink()
+		l.freeze(frozen)
+		io.WriteString(l.client, "hello")
+		l.client.SetLinger(0)
+		l.client.Close()
+		l.freeze(false)
+		if !frozen {
+			read(t, l.server, "hello", nil)
+		}
+		read(t, l.server, "", syscall.ECONNRESET)
+	}
+}
+
 func TestConnPeerClosed(t *testing.T) {
 	l := testLink()
 	closed := 0

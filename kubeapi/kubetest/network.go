@@ -129,6 +129,9 @@ func (n *network) listenTCP() error {
 func pumpIn(to *end, from net.Conn) {
 	_, err := io.Copy(to, from)
 	closeTCP(from, err)
+	if errors.Is(err, syscall.ECONNRESET) {
+		to.SetLinger(0)
+	}
 	to.Close()
 }
 

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"strings"
+	"time"
+
+	"github.com/openshift-hyperfleet/status-reporter/kubeapi/kubetest"
+)
+
+// judgeEnd: the run ends in time, and says what has become of the report.
+func (w *world) judgeEnd(v *verdict, claims []claim, told bool) {
+	if w.killed {
+		v.outcome = "killed, and the Pod could not be read"
+		if w.legible() {
+			v.fail("late", "runs on until SIGKILL at %s", w.s.kill)
+		}
+		return
+	}
+	switch {
+	case w.stands > 0:
+		v.outcome = "another Pod's report left alone"
+		if w.code != exitFault || !w.otherBefore(w.ended) {
+			v.fail("false", "exit code %d, another's report is said to stand", w.code)
+		}
+	case w.code == exitUndelivered:
+		v.outcome = "told undeliverable"
+		if !told || !strings.Contains(w.terminationText(), "not reported") {
+			v.fail("false", "exit code 3, but log and termination message do not tell")
+		}
+	case len(claims) == 0:
+		v.fail("false", "exit code %d without a claim", w.code)
+	default:
+		v.outcome, v.reason = "delivered", claims[len(claims)-1].Reason
+		w.judgeCode(v, claims[len(claims)-1])
+	}
+}
+
+func (w *world) judgeCode(v *verdict, c claim) {
+	own := false
+	for _, r := range w.results() {
+		own = own || r.want == c.Outcome
+	}
+	want := exitFault
+	if own || w.s.onFailure {
+		want = exitReported
+	}
+	blind := w.s.onFailure && (w.s.noPods || w.troubled(c.at))
+	if w.code != want && !(blind && w.code == exitFault) {
+		v.fail("false", "exit code %d after %v, want %d", w.code, c.Outcome, want)
+	}
+}
+
+func (w *world) otherBefore(at time.Duration) bool {
+	for _, x := range w.writes {
+		if x.other && x.at <= at {
+			return true
+		}
+	}
+	return false
+}
+
+// legible tells that the reporter could read the Pod all through the stop.
+func (w *world) legible() bool {
+	began := w.sigterms[0]
+	if w.s.stopAt > 0 {
+		began = min(began, w.s.stopAt)
+	}
+	for _, t := range w.troubles {
+		if t.from < w.s.kill && t.to+recovery+w.s.wishes > began {
+			return false
+		}
+	}
+	return !w.s.noPods
+}
+
+// judgeTime: what can be delivered is delivered, and soon.
+func (w *world) judgeTime(v *verdict, reqs []kubetest.Request) {
+	patience := w.s.poll + 1200*ms
+	if w.s.noWatch {
+		patience += max(5*time.Second, w.s.poll)*5/4 + time.Second
+	}
+	end := w.ended
+	if w.killed {
+		end = w.s.kill
+	}
+	for _, from := range w.moments() {
+		ready := w.ready(from)
+		until := from + patience
+		if len(ready) == 0 || from >= end || w.s.kill > 0 && until > w.s.kill-300*ms || w.excused(from, until) {
+			continue
+		}
+		steady := true
+		for _, at := range w.moments() {
+			steady = steady && (at < from || at > until || len(w.ready(at)) > 0)
+		}
+		if !steady || w.done(reqs, until) {
+			continue
+		}
+		v.fail("lost", "since %s there has been something to tell, %+v, and by %s nothing is", from, ready, until)
+		return
+	}
+}
+
+// moments are when something may have come to be ready: everything that
+// happened, and what the clock brings about.
+func (w *world) moments() (all []time.Duration) {
+	all = append(all, w.s.wait)
+	for _, s := range w.past {
+		all = append(all, s.at)
+		if s.file.kind == invalid {
+			all = append(all, s.file.since+max(10*time.Second, w.s.poll))
+		}
+		if s.pod.deleting {
+			all = append(all, s.at+s.pod.grace-min(5*time.Second, s.pod.grace/2))
+		}
+	}
+	for _, at := range w.sigterms {
+		all = append(all, at, at+w.pod.grace-min(5*time.Second, w.pod.grace/2))
+	}
+	for _, t := range w.troubles {
+		all = append(all, t.to+recovery+w.s.wishes+instant)
+	}
+	return all
+}
+
+// ready is what there is to tell at a time, seen without delay.
+func (w *world) ready(at time.Duration) []allowed {
+	var now snapshot
+	for _, s := range w.past {
+		if s.at <= at {
+			now = s
+		}
+	}
+	if now.file.kind == valid {
+		return []allowed{{Outcome: now.file.want}}
+	}
+	view := view{at: at, file: now.file, pod: &now.pod, until: w.until(now), job: &now.job}
+	if w.s.noPods {
+		view.pod, view.denied = nil, true
+	}
+	return w.says(view)
+}
+
+// excused tells that a report may be missing at the end of a span: because of
+// trouble, or since there is no Job to write it to.
+func (w *world) excused(from, until time.Duration) bool {
+	lost := w.first(func(s snapshot) bool { return s.job.lost })
+	if lost >= 0 && lost <= until || w.troubled(until) || w.troubled(from) {
+		return true
+	}
+	return w.code == exitUndelivered && w.ended < until && w.ended-from >= 30*time.Minute
+}
+
+// done tells that a report has been acknowledged by a time, or the run is over.
+func (w *world) done(reqs []kubetest.Request, by time.Duration) bool {
+	if w.ended > 0 && w.ended <= by && w.code != exitUndelivered || w.stands > 0 && w.stands <= by {
+		return true
+	}
+	for _, r := range w.acknowledgedOf(reqs) {
+		if r.Time.Sub(w.began) <= by {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *world) troubled(at time.Duration) bool { return w.troubledSince(at) <= at }

@@ -1,0 +1,358 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/openshift-hyperfleet/status-reporter/contract"
+	"github.com/openshift-hyperfleet/status-reporter/kubeapi"
+	"github.com/openshift-hyperfleet/status-reporter/kubeapi/kubetest"
+	"github.com/openshift-hyperfleet/status-reporter/testdata/suite"
+)
+
+// world plays a scenario and keeps the truth: what there was to see, and since
+// when. The oracle judges the reporter by it.
+type world struct {
+	*harness
+	s   *scenario
+	uid types.UID // of the Job that the Pod is for
+
+	file file
+	pod  podTruth
+	job  jobTruth
+	past []snapshot // one for each change
+
+	sigterms []time.Duration
+	troubles []span
+	frozen   time.Duration   // when connections became black holes for the first time; 0: never
+	releases []time.Duration // when black holes let go of what they hold
+	writes   []write         // of conditions of the reporter's type, in order
+	faults   map[string]int
+
+	mu     sync.Mutex // guards writes, and job.lost against hooks
+	code   int
+	ended  time.Duration
+	killed bool
+	stands time.Duration // when it said that another Pod's report stands
+}
+
+type span struct{ from, to time.Duration }
+
+// write is one that was applied to a Job, by the reporter or by somebody else.
+type write struct {
+	at      time.Duration
+	uid     types.UID
+	other   bool
+	outcome contract.Outcome
+}
+
+type snapshot struct {
+	at   time.Duration
+	file file
+	pod  podTruth
+	job  jobTruth
+}
+
+func (w *world) now() time.Duration { return time.Since(w.began) }
+
+// must is for what cannot fail: a bubble cannot be left while a reporter runs in it.
+func (w *world) must(err error) {
+	if err != nil {
+		panic(fmt.Sprintf("%v\n%s", err, w.s))
+	}
+}
+
+func (w *world) note() {
+	w.past = append(w.past, snapshot{w.now(), w.file, w.pod, w.job})
+}
+
+func (w *world) trouble(from, to time.Duration) { w.troubles = append(w.troubles, span{from, to}) }
+
+// playChaos plays a scenario in a bubble.
+func playChaos(t *testing.T, c suite.Case, s *scenario) *world {
+	w := &world{harness: newHarness(t, c), s: s, faults: map[string]int{}}
+	w.setUp()
+	w.began = time.Now()
+	w.note()
+	next := 0
+	for ; next < len(s.events) && s.events[next].at == 0; next++ {
+		s.events[next].do(w)
+	}
+	w.start()
+	done := make(chan struct{})
+	go func() {
+		w.code = <-w.exit
+		w.ended = w.now()
+		close(done)
+	}()
+	w.runEvents(s.events[next:], done)
+	select {
+	case <-done:
+	case <-time.After(3 * time.Hour):
+		panic(fmt.Sprintf("the reporter does not end\n%s%s", w.log, s))
+	}
+	w.heal()
+	return w
+}
+
+// runEvents does what is to happen until the reporter has ended, or the kubelet
+// would have killed it.
+func (w *world) runEvents(events []event, done <-chan struct{}) {
+	for _, e := range events {
+		at := e.at
+		if w.s.kill > 0 {
+			at = min(at, w.s.kill)
+		}
+		select {
+		case <-done:
+			return
+		case <-time.After(at - w.now()):
+		}
+		if w.s.kill > 0 && e.at >= w.s.kill {
+			break
+		}
+		e.do(w)
+	}
+	if w.s.kill == 0 {
+		return
+	}
+	select {
+	case <-done:
+	case <-time.After(w.s.kill - w.now()):
+		w.killed = true
+		w.releases = append(w.releases, w.now())
+		w.server.Down() // nothing that it does from here on counts
+	}
+}
+
+// heal lets what is still on its way arrive.
+func (w *world) heal() {
+	w.releases = append(w.releases, w.now())
+	w.server.ClearFaults()
+	w.server.Thaw()
+	if !w.killed {
+		w.server.Up()
+	}
+	time.Sleep(time.Minute)
+	synctest.Wait()
+}
+
+func (w *world) setUp() {
+	s := w.s
+	w.path = filepath.Join(filepath.Dir(w.path), "results", "adapter-result.json")
+	w.env["RESULTS_PATH"] = w.path
+	w.env["POLL_INTERVAL_SECONDS"] = fmt.Sprint(int(s.poll.Seconds()))
+	w.env["MAX_WAIT_TIME_SECONDS"] = fmt.Sprint(int(s.wait.Seconds()))
+	if !s.dirLater {
+		w.must(os.Mkdir(filepath.Dir(w.path), 0o755))
+	}
+	w.uid = w.server.Job(namespace, jobName).UID
+	w.job = jobTruth{limit: s.backoffLimit, failed: s.failed}
+	w.server.UpdateJob(namespace, jobName, func(j *batchv1.Job) {
+		j.Spec.BackoffLimit, j.Status.Failed = &s.backoffLimit, s.failed
+		j.Status.Conditions = append(j.Status.Conditions, batchv1.JobCondition{Type: "Other", Status: corev1.ConditionTrue, Reason: "Kept"})
+	})
+	w.server.CreateJob(&batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "decoy"}})
+	w.pod = podTruth{running: true, grace: s.grace}
+	w.updatePod(func(pod *corev1.Pod) { w.shape(pod) })
+	for _, r := range []struct {
+		lacks          bool
+		verb, resource string
+	}{{s.noWatch, "watch", "pods"}, {s.noPods, "watch", "pods"}, {s.noPods, "get", "pods"}, {s.noJobs, "get", "jobs"}} {
+		if r.lacks {
+			w.server.Deny(r.verb, r.resource)
+		}
+	}
+	w.server.OnPatch(func(job *batchv1.Job) {
+		c := kubeapi.Condition(job, w.kind)
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.writes = append(w.writes, write{at: w.now(), uid: job.UID, outcome: saidBy(c)})
+	})
+}
+
+// shape makes the Pod's spec what the scenario says.
+func (w *world) shape(pod *corev1.Pod) {
+	grace := int64(w.s.grace.Seconds())
+	pod.Spec.TerminationGracePeriodSeconds = &grace
+	if w.s.onFailure {
+		pod.Spec.RestartPolicy = corev1.RestartPolicyOnFailure
+	}
+	for i := range pod.Spec.Containers {
+		if c := &pod.Spec.Containers[i]; c.Name == "status-reporter" {
+			c.Name = w.s.reporterName
+		}
+	}
+	for i := range pod.Status.ContainerStatuses {
+		if s := &pod.Status.ContainerStatuses[i]; s.Name == "status-reporter" {
+			s.Name = w.s.reporterName
+		}
+	}
+	if w.s.sidecar {
+		always := corev1.ContainerRestartPolicyAlways
+		reporter := pod.Spec.Containers[1]
+		reporter.RestartPolicy = &always
+		pod.Spec.InitContainers, pod.Spec.Containers = append(pod.Spec.InitContainers, reporter), pod.Spec.Containers[:1]
+	}
+	if w.s.spaced {
+		pod.Spec.Containers = append(pod.Spec.Containers, corev1.Container{Name: "a-proxy", Image: "proxy"})
+		pod.Status.ContainerStatuses = append([]corev1.ContainerStatus{{Name: "a-proxy", State: corev1.ContainerState{
+			Terminated: &corev1.ContainerStateTerminated{ExitCode: 7, Reason: "Error"}}}}, pod.Status.ContainerStatuses...)
+	}
+}
+
+// What the adapter does.
+
+func (w *world) beside(name string) string { return filepath.Join(filepath.Dir(w.path), name) }
+
+func (w *world) sawFile(f file) {
+	f.since = w.now()
+	w.file = f
+	w.note()
+}
+
+// put writes a file, whatever was in its way.
+func (w *world) put(f file) {
+	if info, err := os.Lstat(w.path); err == nil && (info.IsDir() || info.Mode()&os.ModeNamedPipe != 0) {
+		w.must(os.Remove(w.path))
+	}
+	w.must(os.MkdirAll(filepath.Dir(w.path), 0o755))
+	w.must(os.WriteFile(w.path, []byte(f.data), 0o644))
+	w.sawFile(f)
+}
+
+// rename writes under another name first; the last name is the result file's
+// unless it is a link to this one.
+func (w *world) rename(f file, name ...string) {
+	to := w.path
+	if len(name) > 0 {
+		to = w.beside(name[0])
+	}
+	w.must(os.WriteFile(w.beside(".tmp"), []byte(f.data), 0o644))
+	w.must(os.Rename(w.beside(".tmp"), to))
+	w.sawFile(f)
+}
+
+func (w *world) remove() {
+	w.must(os.Remove(w.path))
+	w.sawFile(file{})
+}
+
+// What the kubelet, the controllers and others do.
+
+func (w *world) sigterm() {
+	w.sigterms = append(w.sigterms, w.now())
+	select {
+	case w.signals <- os.Interrupt:
+	default:
+	}
+}
+
+func (w *world) setPod(change func(p *podTruth)) {
+	if w.pod.gone {
+		return
+	}
+	before := w.pod.disturbed()
+	change(&w.pod)
+	if w.pod.disturbed() && !before {
+		w.pod.disturbedAt = w.now()
+	}
+	w.note()
+	w.updatePod(w.pod.render)
+}
+
+func (w *world) removePod() {
+	w.job.failed++ // a Pod that is gone is counted
+	w.pod.gone = true
+	w.note()
+	w.updateJob()
+	w.server.DeletePod(namespace, podName)
+}
+
+func (w *world) setJob(change func(j *jobTruth)) {
+	if w.job.lost {
+		return
+	}
+	change(&w.job)
+	w.note()
+	w.updateJob()
+}
+
+func (w *world) updateJob() {
+	if w.job.lost {
+		return
+	}
+	w.server.UpdateJob(namespace, jobName, w.job.render)
+}
+
+func (w *world) touchJob() {
+	if !w.lost() {
+		w.server.UpdateJob(namespace, jobName, func(j *batchv1.Job) {
+			metav1.SetMetaDataAnnotation(&j.ObjectMeta, "touched", time.Now().String())
+		})
+	}
+}
+
+func (w *world) lost() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.job.lost
+}
+
+func (w *world) otherReport(o contract.Outcome) {
+	if w.lost() {
+		return
+	}
+	w.mu.Lock()
+	w.writes = append(w.writes, write{w.now(), w.uid, true, o})
+	w.mu.Unlock()
+	w.server.UpdateJob(namespace, jobName, func(j *batchv1.Job) {
+		c := kubeapi.Condition(j, w.kind)
+		if c == nil {
+			j.Status.Conditions = append(j.Status.Conditions, batchv1.JobCondition{Type: w.kind})
+			c = &j.Status.Conditions[len(j.Status.Conditions)-1]
+		}
+		c.Status, c.Reason, c.Message = corev1.ConditionStatus(o.Status), o.Reason, o.Message
+	})
+}
+
+func (w *world) loseJob(anew bool) {
+	w.mu.Lock()
+	w.job.lost = true
+	w.mu.Unlock()
+	w.note()
+	if anew {
+		w.replaceJob()
+		return
+	}
+	w.server.DeleteJob(namespace, jobName)
+}
+
+func saidBy(c *batchv1.JobCondition) contract.Outcome {
+	if c == nil {
+		return contract.Outcome{}
+	}
+	return contract.Outcome{Status: contract.ConditionStatus(c.Status), Reason: c.Reason, Message: c.Message}
+}
+
+// patched is the condition that a PATCH carries.
+func patched(r kubetest.Request) contract.Outcome {
+	var body struct {
+		Status struct{ Conditions []batchv1.JobCondition }
+	}
+	if json.Unmarshal(r.Body, &body) != nil || len(body.Status.Conditions) != 1 {
+		return contract.Outcome{}
+	}
+	return saidBy(&body.Status.Conditions[0])
+}
