@@ -49,7 +49,7 @@ func TestFinal(t *testing.T) {
 
 // The texts that users meet, made by the server's real answers.
 func TestErrorTexts(t *testing.T) {
-	forbidden := ` is forbidden: User "system:serviceaccount:adapters:status-reporter" cannot `
+	forbidden := ` is forbidden: User "system:serviceaccount:adapters:status-reporter-sa" cannot `
 	for _, tt := range []struct {
 		name  string
 		setUp func(w *world)

@@ -225,6 +225,17 @@ func TestStopEndIsDue(t *testing.T) {
 			t.Errorf("%d reads for an end that does not come in 25 s", n)
 		}
 	})
+	run(t, newFakePods(pod(asSidecar)), func(t *testing.T, r *rig) {
+		r.until(10 * sec)
+		r.set(pod(asSidecar, isDeleted(30)))
+		r.until(20 * sec)
+		r.sigterm() // since the Pod is being deleted: its statuses are not written any more
+		r.set(pod(asSidecar, isDeleted(30), isDisrupted("A", "b")))
+		r.until(39 * sec)
+		if n := len(r.calls("get")); n != 1 {
+			t.Errorf("%d reads, want the one at the deletion", n)
+		}
+	})
 }
 
 // TestStopLastReading: without a watch that tells, the last reading must.

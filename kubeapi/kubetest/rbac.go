@@ -42,6 +42,6 @@ func (s *Server) authorize(r *Request) *apierrors.StatusError {
 	gr := groupResource(r.Resource)
 	//lint:ignore ST1005 these are the words of kube-apiserver
 	return apierrors.NewForbidden(gr, r.Name, fmt.Errorf(
-		"User \"system:serviceaccount:%s:status-reporter\" cannot %s resource %q in API group %q in the namespace %q",
+		"User \"system:serviceaccount:%s:status-reporter-sa\" cannot %s resource %q in API group %q in the namespace %q",
 		r.Namespace, r.Verb, r.Resource, gr.Group, r.Namespace))
 }

@@ -76,23 +76,23 @@ func TestErrors(t *testing.T) {
 			details: &metav1.StatusDetails{Name: "job", Group: "batch", Kind: "jobs"},
 		}, {
 			name: "get Pod denied", method: "GET", path: podPath, deny: []string{"get", "pods"},
-			want:    forbidden(`pods "pod" is forbidden: User "system:serviceaccount:ns:status-reporter" cannot get resource "pods" in API group "" in the namespace "ns"`),
+			want:    forbidden(`pods "pod" is forbidden: User "system:serviceaccount:ns:status-reporter-sa" cannot get resource "pods" in API group "" in the namespace "ns"`),
 			details: &metav1.StatusDetails{Name: "pod", Kind: "pods"},
 		}, {
 			name: "watch denied", method: "GET", path: watchPath, deny: []string{"watch", "pods"},
-			want:    forbidden(`pods "pod" is forbidden: User "system:serviceaccount:ns:status-reporter" cannot watch resource "pods" in API group "" in the namespace "ns"`),
+			want:    forbidden(`pods "pod" is forbidden: User "system:serviceaccount:ns:status-reporter-sa" cannot watch resource "pods" in API group "" in the namespace "ns"`),
 			details: &metav1.StatusDetails{Name: "pod", Kind: "pods"},
 		}, {
 			name: "list is not in the Role", method: "GET", path: listPath,
-			want:    forbidden(`pods "pod" is forbidden: User "system:serviceaccount:ns:status-reporter" cannot list resource "pods" in API group "" in the namespace "ns"`),
+			want:    forbidden(`pods "pod" is forbidden: User "system:serviceaccount:ns:status-reporter-sa" cannot list resource "pods" in API group "" in the namespace "ns"`),
 			details: &metav1.StatusDetails{Name: "pod", Kind: "pods"},
 		}, {
 			name: "get Job denied", method: "GET", path: jobPath, deny: []string{"get", "jobs"},
-			want:    forbidden(`jobs.batch "job" is forbidden: User "system:serviceaccount:ns:status-reporter" cannot get resource "jobs" in API group "batch" in the namespace "ns"`),
+			want:    forbidden(`jobs.batch "job" is forbidden: User "system:serviceaccount:ns:status-reporter-sa" cannot get resource "jobs" in API group "batch" in the namespace "ns"`),
 			details: &metav1.StatusDetails{Name: "job", Group: "batch", Kind: "jobs"},
 		}, {
 			name: "patch denied", method: "PATCH", path: patchPath, deny: []string{"patch", "jobs/status"},
-			want:    forbidden(`jobs.batch "job" is forbidden: User "system:serviceaccount:ns:status-reporter" cannot patch resource "jobs/status" in API group "batch" in the namespace "ns"`),
+			want:    forbidden(`jobs.batch "job" is forbidden: User "system:serviceaccount:ns:status-reporter-sa" cannot patch resource "jobs/status" in API group "batch" in the namespace "ns"`),
 			details: &metav1.StatusDetails{Name: "job", Group: "batch", Kind: "jobs"},
 		},
 	}

@@ -55,7 +55,7 @@ var states = map[string]batchv1.JobStatus{
 }
 
 func template() corev1.PodSpec {
-	return corev1.PodSpec{ServiceAccountName: "status-reporter", RestartPolicy: corev1.RestartPolicyNever, Containers: []corev1.Container{{Name: "adapter", Image: "adapter"}}}
+	return corev1.PodSpec{ServiceAccountName: "status-reporter-sa", RestartPolicy: corev1.RestartPolicyNever, Containers: []corev1.Container{{Name: "adapter", Image: "adapter"}}}
 }
 
 // play has the exchange with a server and checks what the table says of it.
