@@ -160,6 +160,14 @@ chaos: ## Play N Jobs with random adapters, faults and stops, drawn from SEED; O
 	go test -count=1 -timeout 60m -v -run '^TestChaos$$' . -chaos.n=$(or $(N),500) -chaos.seed=$(or $(SEED),1) $(if $(ONLY),-chaos.only=$(ONLY)) | \
 	  grep --line-buffered -vE '^ *(=== |--- PASS: TestChaos/)'
 
+.PHONY: bench
+bench: binary ## Print latency, requests, memory, CPU time and size as a table, and write bench.md and bench.json; AGAINST=path measures another reporter beside it
+	go run ./bench -reporter $(BINARY) $(if $(AGAINST),-against $(AGAINST))
+
+.PHONY: bench-fleet
+bench-fleet: binary ## N reporters at once against one server double, with an outage of 30 s
+	go run ./bench -reporter $(BINARY) -fleet $(or $(N),1000)
+
 .PHONY: test-workflows
 test-workflows: ## Check .github/workflows
 	go run $(ACTIONLINT) -color=false

@@ -264,9 +264,11 @@ func (d *delivery) end(v watch.Verdict) time.Time {
 	return end
 }
 
-// wait is the pause after an attempt that failed.
+// wait is the pause after an attempt that failed. It leaves time for another
+// one: whatever the server wishes, the end comes without regard to it.
 func (d *delivery) wait(v watch.Verdict, err error) time.Duration {
-	return min(d.pause.Next(retryAfter(err)), time.Until(d.end(v)))
+	left := time.Until(d.end(v))
+	return min(d.pause.Next(retryAfter(err)), max(left/2, min(left, 100*time.Millisecond)))
 }
 
 // attempt writes the outcome, unless it stands as delivered already.

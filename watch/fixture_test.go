@@ -10,6 +10,9 @@ import (
 // variables are the reporter's in these tests.
 var variables = []string{"JOB_NAME", "JOB_NAMESPACE", "POD_NAME"}
 
+// patience is for what does not come at all, in tests that take real time.
+const patience = 20 * time.Second
+
 // change is what a test does to a Pod.
 type change func(*corev1.Pod)
 

@@ -17,9 +17,6 @@ import (
 // These tests take real time, though hardly any: the kernel's events do not
 // come in a synctest bubble.
 
-// patience is for events that do not come at all.
-const patience = 20 * time.Second
-
 // subscribed is a subscription to the directory of a path.
 func subscribed(t *testing.T, path string) <-chan fileEvent {
 	t.Helper()

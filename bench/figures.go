@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+const (
+	// batchSize keeps the reporters of one user within its inotify instances,
+	// of which many systems allow 128.
+	batchSize = 50
+	idle      = 8                     // reporters whose rest is measured
+	pace      = 20 * time.Millisecond // between two triggers: each report has the machine for itself
+)
+
+// figures fills the table with all figures of the subjects.
+func (b *bench) figures(ctx context.Context, o options) error {
+	err := errors.Join(b.latencies(ctx, o.n), b.rest(ctx, o.run), b.size(ctx))
+	if len(b.subjects) == 1 {
+		err = errors.Join(err, b.inside(ctx))
+	}
+	return err
+}
+
+// latencies measures reports and, on the way, starts.
+func (b *bench) latencies(ctx context.Context, n int) error {
+	starts := make([][]float64, len(b.subjects))
+	for _, f := range []struct {
+		name    string
+		noWatch bool
+		trigger func(*reporter) error
+		limit   float64
+	}{
+		{"result file closed to PATCH", false, b.writeResult, 5},
+		{"Pod status change to PATCH", false, b.crashed, 5},
+		{"result file closed to PATCH, Role without watch", true, b.writeResult, 5},
+		{"Pod status change to PATCH, Role without watch", true, b.crashed, 0},
+	} {
+		b.say("measuring: %s", f.name)
+		b.server.setNoWatch(f.noWatch)
+		times := make([][]float64, len(b.subjects))
+		for left := n; left > 0; left -= batchSize {
+			for i := range b.subjects { // in turns: what disturbs the machine disturbs all of them
+				batch, err := b.batch(ctx, b.subjects[i], min(left, batchSize), f.trigger)
+				if err != nil {
+					return fmt.Errorf("%s: %w", f.name, err)
+				}
+				for _, r := range batch {
+					times[i] = append(times[i], b.latency(r))
+					if !r.first.IsZero() && r.first.Before(r.triggered) {
+						starts[i] = append(starts[i], milliseconds(r.first.Sub(r.began)))
+					}
+				}
+			}
+		}
+		b.table.add(row{Name: f.name, Unit: "ms", Limit: f.limit}, times...)
+	}
+	b.server.setNoWatch(false)
+	b.table.add(row{Name: "exec to first request", Unit: "ms"}, starts...)
+	return nil
+}
+
+// batch starts reporters one after the other, then triggers each in turn, and
+// returns them when all have reported.
+func (b *bench) batch(ctx context.Context, s subject, n int, trigger func(*reporter) error) ([]*reporter, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var batch []*reporter
+	for range n {
+		r, err := b.start(ctx, s)
+		if err == nil {
+			err = b.ready(ctx, r)
+		}
+		if err != nil {
+			return nil, err
+		}
+		batch = append(batch, r)
+	}
+	for _, r := range batch {
+		if err := trigger(r); err != nil {
+			return nil, err
+		}
+		time.Sleep(pace)
+	}
+	for _, r := range batch {
+		if err := b.delivered(ctx, r, time.Minute); err != nil {
+			return nil, err
+		}
+	}
+	return batch, nil
+}
+
+// rest measures what a reporter takes while its adapter works, and its requests.
+func (b *bench) rest(ctx context.Context, run time.Duration) error {
+	b.say("measuring: %d reporters at rest for %s", idle, run)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	all := make([][]*reporter, len(b.subjects))
+	for range idle {
+		for i, s := range b.subjects {
+			r, err := b.start(ctx, s)
+			if err == nil {
+				err = b.ready(ctx, r)
+			}
+			if err != nil {
+				return err
+			}
+			all[i] = append(all[i], r)
+		}
+	}
+	select {
+	case <-time.After(run):
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	figures := []row{
+		{Name: "requests a Job, adapter of " + run.String(), Limit: 3},
+		{Name: "connections a Job, adapter of " + run.String(), Limit: 1},
+		{Name: "CPU time of a run of " + run.String(), Unit: "ms", Limit: 15},
+		{Name: "resident memory at rest", Unit: "MB", Limit: 12},
+		{Name: "of it anonymous", Unit: "MB", Limit: 3},
+		{Name: "of it file-backed, shared on a node", Unit: "MB"},
+	}
+	observed := make([][][]float64, len(figures)) // by figure, subject and reporter
+	for f := range figures {
+		observed[f] = make([][]float64, len(all))
+	}
+	for i := range all {
+		for _, r := range all[i] {
+			values, err := b.finish(ctx, r)
+			if err != nil {
+				return err
+			}
+			for f := range figures {
+				observed[f][i] = append(observed[f][i], values[f])
+			}
+		}
+	}
+	for f := range figures {
+		b.table.add(figures[f], observed[f]...)
+	}
+	return nil
+}
+
+// finish lets a resting reporter report, and returns its figures in the order
+// of rest.
+func (b *bench) finish(ctx context.Context, r *reporter) ([]float64, error) {
+	m := memoryOf(r.cmd.Process.Pid)
+	if err := b.writeResult(r); err != nil {
+		return nil, err
+	}
+	if err := b.delivered(ctx, r, time.Minute); err != nil {
+		return nil, err
+	}
+	requests := 0
+	for _, n := range r.requests {
+		requests += n
+	}
+	return []float64{
+		float64(requests), float64(len(r.conns)), cpu(r),
+		(m.anonymous + m.file) / 1e6, m.anonymous / 1e6, m.file / 1e6,
+	}, nil
+}

@@ -1,0 +1,154 @@
+// Command bench measures the status reporter from outside, as a process beside
+// a double of the API server on loopback, and prints one table.
+//
+//	go run ./bench -reporter bin/status-reporter [-against PATH] [-n 200] [-run 30s]
+//	go run ./bench -reporter bin/status-reporter -fleet 1000
+//
+// With -against another reporter's binary is measured in the same run, in turns
+// with the first and in the same environment. It finds token and ca.crt where
+// SERVICE_ACCOUNT_DIR says, and on Linux, where namespaces can be made, at the
+// path that every Pod has them at too.
+//
+// The table also goes to OUT.json and OUT.md (-out, default bench). The exit
+// code is 1 where something could not be measured, was not delivered, or where
+// the fleet's burst is above its bound; 2 where the arguments are wrong.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// options are the command line.
+type options struct {
+	reporter, against string
+	n, fleet          int
+	run, outage       time.Duration
+	out               string
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	o, err := parseOptions(args, stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		fmt.Fprintln(stderr, "bench:", err)
+		return 2
+	}
+	if o.against != "" {
+		if code, done := insidePod(ctx, args, stdout, stderr); done {
+			return code
+		}
+	}
+	if err := measure(ctx, o, stdout, stderr); err != nil {
+		fmt.Fprintln(stderr, "bench:", err)
+		return 1
+	}
+	return 0
+}
+
+func parseOptions(args []string, stderr io.Writer) (options, error) {
+	var o options
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.StringVar(&o.reporter, "reporter", "", "the reporter's binary")
+	flags.StringVar(&o.against, "against", "", "another reporter's binary, to be measured beside it")
+	flags.IntVar(&o.n, "n", 200, "reports for each latency")
+	flags.DurationVar(&o.run, "run", 30*time.Second, "how long the adapter of the idle figures takes, at least 2s")
+	flags.IntVar(&o.fleet, "fleet", 0, "measure so many reporters at once instead")
+	flags.DurationVar(&o.outage, "outage", 30*time.Second, "of the fleet's API server")
+	flags.StringVar(&o.out, "out", "bench", "where the table goes too: this path with .json and .md")
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	switch {
+	case o.reporter == "":
+		return o, errors.New("-reporter is required")
+	case o.n < 1 || o.fleet < 0 || o.run < 2*time.Second || flags.NArg() > 0:
+		return o, errors.New("-n from 1, -run from 2s, -fleet from 0, and no arguments beside the flags")
+	case o.fleet > 0 && o.against != "":
+		return o, errors.New("-fleet measures one reporter")
+	}
+	return o, nil
+}
+
+func measure(ctx context.Context, o options, stdout, stderr io.Writer) error {
+	b, err := newBench(stderr)
+	if err != nil {
+		return err
+	}
+	defer b.close()
+	if err := b.addSubject(o.reporter); err != nil {
+		return err
+	}
+	if o.against != "" {
+		if err := b.addSubject(o.against); err != nil {
+			return err
+		}
+	}
+	if o.fleet > 0 {
+		err = b.fleet(ctx, o)
+	} else {
+		err = b.figures(ctx, o)
+	}
+	if len(b.table.Rows) > 0 {
+		b.table.text(stdout)
+		err = errors.Join(err, b.table.write(o.out))
+	}
+	return err
+}
+
+// bench is what every measurement needs.
+type bench struct {
+	dir      string
+	server   *server
+	subjects []subject
+	table    table
+	log      io.Writer
+	started  int // reporters so far
+}
+
+func newBench(log io.Writer) (*bench, error) {
+	dir, err := os.MkdirTemp("", "status-reporter-bench-")
+	if err != nil {
+		return nil, err
+	}
+	b := &bench{dir: dir, log: log, table: newTable()}
+	// Reporters may run as other users, as they do in a Pod.
+	if err = os.Chmod(dir, 0o755); err == nil {
+		b.server, err = newServer(filepath.Join(dir, "serviceaccount"))
+	}
+	if err == nil {
+		err = exposeServiceAccount(b.server.dir)
+	}
+	if err != nil {
+		b.close()
+		return nil, err
+	}
+	return b, nil
+}
+
+func (b *bench) close() {
+	if b.server != nil {
+		b.server.close()
+	}
+	os.RemoveAll(b.dir)
+}
+
+func (b *bench) say(format string, args ...any) { fmt.Fprintf(b.log, format+"\n", args...) }

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/openshift-hyperfleet/status-reporter/testdata"
+)
+
+// createJob makes a Job and its Pod, in which adapter and reporter run: the
+// golden suite's, which are as a cluster has them.
+func (s *server) createJob(name string) (*job, error) {
+	j := &job{requests: map[string]int{}, conns: map[string]bool{}, changed: make(chan struct{}), done: make(chan struct{})}
+	for file, object := range map[string]any{"default.job.json": &j.object, "default.pod.json": &j.pod} {
+		data, err := testdata.FS.ReadFile(file)
+		if err == nil {
+			err = json.Unmarshal(data, object)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+	}
+	j.object.Name, j.object.Namespace, j.object.UID = name, namespace, types.UID("uid-of-"+name)
+	j.object.Status.Conditions = nil
+	j.pod.Name, j.pod.Namespace, j.pod.UID = name+podSuffix, namespace, types.UID("uid-of-"+name+podSuffix)
+	j.pod.OwnerReferences[0].Name, j.pod.OwnerReferences[0].UID = name, j.object.UID
+	s.setAdapter(j, corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.Now()}})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.jobs[name] = j
+	return j, nil
+}
+
+// crash is what the kubelet tells of an adapter that exits with 1.
+func (s *server) crash(j *job) {
+	s.setAdapter(j, corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
+		ExitCode: 1, Reason: "Error", StartedAt: metav1.Now(), FinishedAt: metav1.Now(),
+	}})
+}
+
+func (s *server) setAdapter(j *job, state corev1.ContainerState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	statuses := j.pod.Status.ContainerStatuses
+	for i := range statuses {
+		if statuses[i].Name == "adapter" {
+			statuses[i].State = state
+		}
+	}
+	s.version++
+	j.version = s.version
+	j.pod.ResourceVersion = strconv.Itoa(j.version)
+	j.podJSON, _ = json.Marshal(&j.pod)
+	close(j.changed)
+	j.changed = make(chan struct{})
+}
+
+func (s *server) setNoWatch(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.noWatch = on
+}
+
+func (s *server) podJSON(j *job) []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return j.podJSON
+}
+
+// watch sends the Pod at first and whenever it changes, and a bookmark a minute.
+func (s *server) watch(w http.ResponseWriter, req *http.Request, j *job) {
+	flush := http.NewResponseController(w).Flush
+	w.Header().Set("Content-Type", "application/json")
+	flush()
+	s.answered(j)
+	kind := "ADDED"
+	seen, _ := strconv.Atoi(req.URL.Query().Get("resourceVersion"))
+	if seen > 0 {
+		kind = "MODIFIED"
+	}
+	minute := time.NewTicker(time.Minute)
+	defer minute.Stop()
+	for {
+		s.mu.Lock()
+		pod, version, changed := j.podJSON, j.version, j.changed
+		s.mu.Unlock()
+		if version > seen {
+			fmt.Fprintf(w, `{"type":%q,"object":%s}`+"\n", kind, pod)
+			seen, kind = version, "MODIFIED"
+		}
+		if flush() != nil {
+			return
+		}
+		select {
+		case <-changed:
+		case <-minute.C:
+			fmt.Fprintf(w, `{"type":"BOOKMARK","object":{"kind":"Pod","apiVersion":"v1","metadata":{"resourceVersion":"%d"}}}`+"\n", seen)
+		case <-req.Context().Done():
+			return
+		}
+	}
+}
+
+// write takes the conditions of a patch of any kind that is an object, or of a
+// whole Job, and merges them by their type.
+func (s *server) write(w http.ResponseWriter, req *http.Request, j *job, arrived time.Time) {
+	var change struct {
+		Status struct{ Conditions []batchv1.JobCondition }
+	}
+	if err := json.NewDecoder(req.Body).Decode(&change); err != nil {
+		refuse(w, http.StatusUnsupportedMediaType, "UnsupportedMediaType")
+		return
+	}
+	s.mu.Lock()
+	for _, c := range change.Status.Conditions {
+		setCondition(&j.object.Status, c)
+	}
+	if len(change.Status.Conditions) > 0 && j.reported.IsZero() {
+		j.reported = arrived
+		close(j.done)
+	}
+	s.version++
+	j.object.ResourceVersion = strconv.Itoa(s.version)
+	s.mu.Unlock()
+	s.sendJob(w, j)
+}
+
+func setCondition(status *batchv1.JobStatus, c batchv1.JobCondition) {
+	for i := range status.Conditions {
+		if status.Conditions[i].Type == c.Type {
+			status.Conditions[i] = c
+			return
+		}
+	}
+	status.Conditions = append(status.Conditions, c)
+}
+
+func (s *server) sendJob(w http.ResponseWriter, j *job) {
+	s.mu.Lock()
+	data, _ := json.Marshal(&j.object)
+	s.mu.Unlock()
+	w.Header().Set("Content-Type", "application/json")
+	w.Write(data)
+}
+
+func refuse(w http.ResponseWriter, code int, reason string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	fmt.Fprintf(w, `{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":%[2]q,"reason":%[2]q,"code":%[1]d}`, code, reason)
+}

@@ -1,0 +1,180 @@
+package main
+
+import (
+	"crypto/tls"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+)
+
+const (
+	namespace = "adapters"
+	podSuffix = "-x7k2p"
+)
+
+// server is the double of an API server: Pods can be read and watched, Jobs read
+// and their conditions written, by every kind of request that a reporter may
+// choose. Unlike kubetest's it checks nothing, and its work for one reporter
+// does not grow with the number of reporters.
+type server struct {
+	dir  string // of the ServiceAccount
+	gate *gate
+	http *http.Server
+
+	mu       sync.Mutex
+	version  int
+	noWatch  bool // the Role has no watch
+	jobs     map[string]*job
+	arrivals []time.Time // of all requests
+}
+
+// job is a Job with its Pod and what was seen of its reporter. The server's
+// lock guards it.
+type job struct {
+	object  batchv1.Job
+	pod     corev1.Pod
+	podJSON []byte
+	version int           // of the Pod
+	changed chan struct{} // closed when the Pod changes
+
+	requests map[string]int  // by verb and resource
+	conns    map[string]bool // by the client's address
+	first    time.Time       // request
+	last     time.Time       // answer
+	reported time.Time       // when the first write of a condition arrived
+	done     chan struct{}   // closed then
+}
+
+func newServer(dir string) (*server, error) {
+	g, err := newGate()
+	if err != nil {
+		return nil, err
+	}
+	borrowed := httptest.NewTLSServer(nil) // for a certificate that is good for 127.0.0.1
+	cert, ca := borrowed.TLS.Certificates[0], borrowed.Certificate()
+	borrowed.Close()
+	s := &server{dir: dir, gate: g, jobs: map[string]*job{}, version: 1000}
+	s.http = &http.Server{
+		Handler:   http.HandlerFunc(s.serve),
+		TLSConfig: &tls.Config{Certificates: []tls.Certificate{cert}},
+		ErrorLog:  log.New(io.Discard, "", 0), // broken connections are part of it
+	}
+	go s.http.ServeTLS(g, "", "")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return s, err
+	}
+	for name, content := range map[string][]byte{
+		"token":     []byte("a-token"),
+		"namespace": []byte(namespace),
+		"ca.crt":    pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca.Raw}),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil {
+			return s, err
+		}
+	}
+	return s, nil
+}
+
+func (s *server) close() { s.http.Close() }
+
+func (s *server) environ() []string {
+	addr := s.gate.addr.(*net.TCPAddr)
+	return []string{"KUBERNETES_SERVICE_HOST=" + addr.IP.String(), "KUBERNETES_SERVICE_PORT=" + strconv.Itoa(addr.Port), "SERVICE_ACCOUNT_DIR=" + s.dir}
+}
+
+// serve notes the request and answers it.
+func (s *server) serve(w http.ResponseWriter, req *http.Request) {
+	now := time.Now()
+	r := parseRequest(req)
+	s.mu.Lock()
+	s.arrivals = append(s.arrivals, now)
+	j := s.jobs[strings.TrimSuffix(r.name, podSuffix)]
+	if j != nil {
+		if j.first.IsZero() {
+			j.first = now
+		}
+		j.requests[r.verb+" "+r.resource]++
+		j.conns[req.RemoteAddr] = true
+	}
+	noWatch := s.noWatch
+	s.mu.Unlock()
+	if j == nil {
+		refuse(w, http.StatusNotFound, "NotFound")
+		return
+	}
+	defer s.answered(j)
+	switch r.verb + " " + r.resource {
+	case "watch pods":
+		if noWatch {
+			refuse(w, http.StatusForbidden, "Forbidden")
+			return
+		}
+		s.watch(w, req, j)
+	case "get pods":
+		w.Write(s.podJSON(j))
+	case "list pods":
+		fmt.Fprintf(w, `{"kind":"PodList","apiVersion":"v1","metadata":{"resourceVersion":"1"},"items":[%s]}`, s.podJSON(j))
+	case "get jobs":
+		s.sendJob(w, j)
+	case "patch jobs", "update jobs":
+		s.write(w, req, j, now)
+	default:
+		refuse(w, http.StatusMethodNotAllowed, "MethodNotAllowed")
+	}
+}
+
+func (s *server) answered(j *job) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	j.last = time.Now()
+}
+
+// apiRequest is what a request is about.
+type apiRequest struct{ verb, resource, name string }
+
+func parseRequest(req *http.Request) apiRequest {
+	r := apiRequest{verb: map[string]string{"GET": "get", "PATCH": "patch", "PUT": "update"}[req.Method]}
+	segments := strings.Split(strings.Trim(req.URL.Path, "/"), "/")
+	rest := segments[min(len(segments), slices.Index(segments, "namespaces")+2):]
+	if len(rest) > 0 {
+		r.resource = rest[0]
+	}
+	query := req.URL.Query()
+	switch {
+	case len(rest) > 1:
+		r.name = rest[1]
+	case r.verb == "get":
+		_, r.name, _ = strings.Cut(query.Get("fieldSelector"), "metadata.name=")
+		r.verb = "list"
+	}
+	if watch, _ := strconv.ParseBool(query.Get("watch")); watch {
+		r.verb = "watch"
+	}
+	return r
+}
+
+// requestsSince lists when requests came.
+func (s *server) requestsSince(t time.Time) []time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return since(s.arrivals, t)
+}
+
+func since(times []time.Time, t time.Time) []time.Time {
+	i, _ := slices.BinarySearchFunc(times, t, time.Time.Compare)
+	return slices.Clone(times[i:])
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+)
+
+// table is what is printed and written.
+type table struct {
+	Machine  string   `json:"machine"`
+	Subjects []string `json:"subjects"`
+	Rows     []row    `json:"rows"`
+}
+
+// row is one figure of every subject.
+type row struct {
+	Name   string  `json:"name"`
+	Unit   string  `json:"unit,omitempty"`
+	Limit  float64 `json:"limit,omitempty"` // what the reporter is to stay within
+	Values []value `json:"values"`          // by subject
+}
+
+// value is a figure from n observations. Where there is one, it is both.
+type value struct {
+	P50 float64 `json:"p50"`
+	P99 float64 `json:"p99"`
+	N   int     `json:"n"`
+}
+
+func newTable() table {
+	machine := fmt.Sprintf("%s/%s, %d CPUs, %s", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version())
+	if data, _ := os.ReadFile("/proc/loadavg"); len(data) > 0 {
+		machine += ", load at the start " + strings.Fields(string(data))[0]
+	}
+	return table{Machine: machine}
+}
+
+// add adds a row with what was observed of each subject.
+func (t *table) add(r row, observed ...[]float64) {
+	for _, o := range observed {
+		r.Values = append(r.Values, valueOf(o))
+	}
+	t.Rows = append(t.Rows, r)
+}
+
+func valueOf(observed []float64) value {
+	if len(observed) == 0 {
+		return value{}
+	}
+	sorted := slices.Sorted(slices.Values(observed))
+	return value{percentile(sorted, 50), percentile(sorted, 99), len(sorted)}
+}
+
+// percentile is the smallest value that p percent of all do not exceed.
+func percentile(sorted []float64, p int) float64 {
+	return sorted[max(0, (len(sorted)*p+99)/100-1)]
+}
+
+// cells are the table as text; the last column is the second subject's median
+// over the first's.
+func (t *table) cells() [][]string {
+	head := append([]string{"figure", "limit"}, t.Subjects...)
+	if len(t.Subjects) > 1 {
+		head = append(head, "ratio")
+	}
+	all := [][]string{head}
+	for _, r := range t.Rows {
+		line := []string{r.Name, ""}
+		if r.Limit > 0 {
+			line[1] = number(r.Limit, r.Unit)
+		}
+		for _, v := range r.Values {
+			line = append(line, v.String(r.Unit))
+		}
+		for len(line) < len(head)-1 {
+			line = append(line, "")
+		}
+		if len(t.Subjects) > 1 {
+			ratio := ""
+			if len(r.Values) > 1 && r.Values[0].P50 > 0 && r.Values[1].N > 0 {
+				ratio = number(r.Values[1].P50/r.Values[0].P50, "")
+			}
+			line = append(line, ratio)
+		}
+		all = append(all, line[:len(head)])
+	}
+	return all
+}
+
+func (v value) String(unit string) string {
+	switch {
+	case v.N == 0:
+		return "not measured"
+	case v.P50 == v.P99:
+		return number(v.P50, unit)
+	}
+	return fmt.Sprintf("p50 %s, p99 %s (n %d)", number(v.P50, unit), number(v.P99, unit), v.N)
+}
+
+// number has three significant digits, and all of those before the point.
+func number(f float64, unit string) string {
+	decimals := 0
+	for limit := 100.0; decimals < 2 && f < limit && f != float64(int64(f)); limit /= 10 {
+		decimals++
+	}
+	return strings.TrimSpace(strconv.FormatFloat(f, 'f', decimals, 64) + " " + unit)
+}
+
+// text prints the table for people.
+func (t *table) text(w io.Writer) {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, line := range t.cells() {
+		fmt.Fprintln(tw, strings.Join(line, "\t"))
+	}
+	tw.Flush()
+	fmt.Fprintln(w, t.Machine)
+}
+
+func (t *table) markdown() []byte {
+	var b bytes.Buffer
+	for i, line := range t.cells() {
+		fmt.Fprintf(&b, "| %s |\n", strings.Join(line, " | "))
+		if i == 0 {
+			b.WriteString("|" + strings.Repeat(" --- |", len(line)) + "\n")
+		}
+	}
+	fmt.Fprintf(&b, "\n%s\n", t.Machine)
+	return b.Bytes()
+}
+
+// write writes the table as JSON and as Markdown.
+func (t *table) write(path string) error {
+	data, err := json.MarshalIndent(t, "", "  ")
+	return errors.Join(err,
+		os.WriteFile(path+".json", append(data, '\n'), 0o644),
+		os.WriteFile(path+".md", t.markdown(), 0o644))
+}
