@@ -10,7 +10,8 @@ import (
 )
 
 const inotifyMask = syscall.IN_CLOSE_WRITE | syscall.IN_MOVED_TO | syscall.IN_CREATE | syscall.IN_ATTRIB |
-	syscall.IN_MODIFY | syscall.IN_DELETE | syscall.IN_MOVED_FROM | syscall.IN_DELETE_SELF | syscall.IN_MOVE_SELF | syscall.IN_ONLYDIR
+	syscall.IN_MODIFY | syscall.IN_DELETE | syscall.IN_MOVED_FROM | syscall.IN_DELETE_SELF | syscall.IN_MOVE_SELF | syscall.IN_ONLYDIR |
+	syscall.IN_EXCL_UNLINK // who still writes to a file that was replaced is no writer of the new one
 
 // subscribe has the kernel tell of every event in path's directory, until ctx
 // ends or the directory is no longer the one at its path; then the channel is
