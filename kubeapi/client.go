@@ -65,10 +65,14 @@ func New(cfg Config) (*Client, error) {
 	return c, nil
 }
 
-// Close ends all requests and connections.
+// Close ends all requests and connections, in good order where nothing is on
+// its way that may not arrive any more.
 func (c *Client) Close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.conn.owed.Load() == 0 {
+		c.conn.each(func(wire net.Conn) { linger(wire, -1) })
+	}
 	c.conn.retire(errors.New("closed"))
 }
 
@@ -119,11 +123,13 @@ func (c *Client) exchange(ctx context.Context, method, path string, query url.Va
 	// RoundTrip, not http.Client: redirects are answers here, and neither
 	// cookies nor proxies have any business with a bearer token.
 	began := time.Now()
+	conn.owed.Add(1)
 	resp, err := conn.transport.RoundTrip(req)
 	if err != nil {
 		defer a.Close()
 		return nil, a.failed(err)
 	}
+	conn.owed.Add(-1)
 	conn.answered.Store(true)
 	c.setSlow(method, time.Since(began) > usedTimeout)
 	a.Response = resp

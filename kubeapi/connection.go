@@ -32,7 +32,8 @@ type connection struct {
 	transport *http.Transport
 	ctx       context.Context // ends with the connection; its cause says why
 	cancel    context.CancelCauseFunc
-	answered  atomic.Bool // a request has had its answer: the connection is used
+	answered  atomic.Bool  // a request has had its answer: the connection is used
+	owed      atomic.Int32 // requests that have had none
 
 	mu    sync.Mutex
 	wires []net.Conn // that the transport has dialled
@@ -70,6 +71,7 @@ func (c *Client) newConnection(transport *http.Transport) *connection {
 	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 		wire, err := dial(ctx, network, address)
 		if err == nil {
+			linger(wire, 0)
 			conn.mu.Lock()
 			defer conn.mu.Unlock()
 			conn.wires = append(conn.wires, wire)
@@ -77,6 +79,15 @@ func (c *Client) newConnection(transport *http.Transport) *connection {
 		return wire, err
 	}
 	return conn
+}
+
+// linger with 0 makes a close drop what is on its way, whoever closes. The
+// kernel would go on sending it, and a PATCH that arrives when a black hole ends
+// would replace what has been reported since.
+func linger(wire net.Conn, seconds int) {
+	if w, ok := wire.(interface{ SetLinger(sec int) error }); ok {
+		w.SetLinger(seconds)
+	}
 }
 
 func (c *Client) current() *connection {
@@ -100,20 +111,14 @@ func (c *Client) abandon(conn *connection, why error) {
 	}
 	c.conn = next
 	conn.retire(fmt.Errorf("connection given up: %w", why))
-	conn.cut()
+	conn.each(func(wire net.Conn) { wire.Close() })
 }
 
-// cut drops what is on its way. The kernel would go on sending it after a
-// close, and a PATCH that arrives when a black hole ends would replace what
-// has been reported since.
-func (conn *connection) cut() {
+func (conn *connection) each(do func(wire net.Conn)) {
 	conn.mu.Lock()
 	defer conn.mu.Unlock()
 	for _, wire := range conn.wires {
-		if w, ok := wire.(interface{ SetLinger(sec int) error }); ok {
-			w.SetLinger(0)
-			wire.Close()
-		}
+		do(wire)
 	}
 }
 

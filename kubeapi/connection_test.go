@@ -2,8 +2,11 @@ package kubeapi_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -153,6 +156,72 @@ func TestGivenUpRequestsDoNotArrive(t *testing.T) {
 			w.Error(err)
 		}
 	})
+}
+
+// Nor where the client has ended since.
+func TestRequestsOfEndedClientsDoNotArrive(t *testing.T) {
+	protocols(t, func(w *world) {
+		w.use()
+		w.s.FreezeConnections()
+		ctx, cancel := context.WithTimeout(w.Context(), time.Second)
+		defer cancel()
+		if _, err := w.c.PatchJobStatus(ctx, w.statusPatch()); !errors.Is(err, context.DeadlineExceeded) {
+			w.Fatalf("got %v, want the context's end", err)
+		}
+		w.c.Close()
+		time.Sleep(5 * time.Second)
+		w.s.Thaw()
+		time.Sleep(5 * time.Second)
+		if n := len(w.s.Requests(jobPatch)); n != 0 {
+			w.Errorf("%d PATCHes have arrived after the end", n)
+		}
+	})
+}
+
+// Nor where the ping has found the connection dead, before the time-out has.
+func TestRequestsOfDeadConnectionsDoNotArrive(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.follow(w.Context(), "")
+		w.use()
+		w.s.FreezeConnections()
+		time.Sleep(18 * time.Second) // a ping is sent after 15 s, and has 5 s
+		if err := w.patch(); err == nil || !strings.Contains(err.Error(), "connection lost") {
+			w.Fatalf("got %v, want the ping's error", err)
+		}
+		w.s.Thaw()
+		time.Sleep(5 * time.Second)
+		if n := len(w.s.Requests(jobPatch)); n != 0 {
+			w.Errorf("%d PATCHes have arrived on a dead connection", n)
+		}
+	})
+}
+
+// A client that has had all answers does not look like one that has crashed.
+func TestCloseIsNoReset(t *testing.T) {
+	protocols(t, func(w *world) {
+		var lingers []int
+		cfg := w.cfg
+		cfg.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := w.s.Dial(ctx, network, address)
+			return &lingerConn{Conn: conn, sets: &lingers}, err
+		}
+		w.c = w.client(cfg)
+		w.use()
+		w.c.Close()
+		if want := []int{0, -1}; !slices.Equal(lingers, want) {
+			w.Errorf("SO_LINGER was set to %v, want %v", lingers, want)
+		}
+	})
+}
+
+type lingerConn struct {
+	net.Conn
+	sets *[]int
+}
+
+func (c *lingerConn) SetLinger(sec int) error {
+	*c.sets = append(*c.sets, sec)
+	return nil
 }
 
 type countedConn struct {
