@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -280,6 +281,22 @@ func TestReplacedJobIsNamed(t *testing.T) {
 	})
 }
 
+// TestReplacedJobIsKnownByThePod: what the Pod tells at the last moment counts,
+// though the Job of that name was the first one read.
+func TestReplacedJobIsKnownByThePod(t *testing.T) {
+	bubble(t, func(h *harness) {
+		anew(h)
+		deny(h, "watch pods", "get pods")
+		h.run(10 * time.Second)
+		h.server.Fault(kubetest.Match{Verb: "get", Resource: "jobs"}, kubetest.Proceed().Do(func() { h.server.Allow("get", "pods") }))
+		h.sigterm()
+		h.end(exitUndelivered)
+		if n := len(h.server.Requests(patches)); n != 0 {
+			t.Errorf("%d patches of another Job were tried", n)
+		}
+	})
+}
+
 // TestCommonCase is the promise of three requests on one connection.
 func TestCommonCase(t *testing.T) {
 	bubble(t, func(h *harness) {
@@ -310,6 +327,28 @@ func TestLostReportIsTold(t *testing.T) {
 					t.Errorf("the %s lacks %q: %s", what, part, text)
 				}
 			}
+		}
+	})
+}
+
+// TestPendingReportIsTold: a SIGKILL may be next, and then the termination
+// message is all that is left.
+func TestPendingReportIsTold(t *testing.T) {
+	bubble(t, func(h *harness) {
+		deny(h, "patch jobs/status")
+		h.run(10 * time.Second)
+		h.finish()
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		for _, part := range []string{"not delivered yet", `"Ready"`, `"all done"`, "403 Forbidden", `verb \"patch\" on resource \"jobs/status\"`} {
+			if text := h.terminationMessage(); !strings.Contains(text, part) {
+				t.Errorf("the termination message lacks %q: %s", part, text)
+			}
+		}
+		h.server.Allow("patch", "jobs/status")
+		h.end(exitReported)
+		if text := h.terminationMessage(); !strings.Contains(text, `"msg":"reported"`) || strings.Contains(text, "not delivered yet") {
+			t.Errorf("the termination message is %s, want that of the report", text)
 		}
 	})
 }

@@ -216,7 +216,7 @@ type delivery struct {
 	since     time.Time // of the first attempt
 	delivered *contract.Outcome
 	sent      map[contract.Outcome]bool // may stand on the Job, acknowledged or not
-	lastError string
+	lastTold  string
 }
 
 func newDelivery(r *reporter) *delivery {
@@ -248,9 +248,10 @@ func (d *delivery) deliver(ctx context.Context, v watch.Verdict) error {
 		d.finish(slog.LevelError, "not reported: no time is left", append(about, "error", err)...)
 		return errGivenUp
 	}
-	if text := err.Error(); text != d.lastError {
-		d.lastError = text
-		d.log.Warn("the report is not delivered yet; trying on", "error", err)
+	// SIGKILL may come sooner than can be known, so it is told at once.
+	if text := fmt.Sprint(outcome, err); text != d.lastTold {
+		d.lastTold = text
+		d.finish(slog.LevelWarn, "the report is not delivered yet; trying on", append(about, "error", err)...)
 	}
 	return err
 }
@@ -283,8 +284,10 @@ func (d *delivery) attempt(ctx context.Context, v watch.Verdict) (contract.Outco
 		case err == nil && uid != "" && fresh.UID != uid:
 			return outcome, kubeapi.ErrReplaced
 		case err == nil:
-			job, uid = fresh, d.uid()
-			outcome = v.For(fresh, d.podAfter(ctx, v))
+			job, outcome = fresh, v.For(fresh, d.podAfter(ctx, v))
+			if uid = d.uid(); uid != fresh.UID { // the Pod knows better
+				return outcome, kubeapi.ErrReplaced
+			}
 		case !forbidden(err) && d.delivered != nil && *d.delivered == outcome:
 			return outcome, nil // it stands, as far as can be told
 		case !forbidden(err):
@@ -326,11 +329,17 @@ func (d *delivery) readPod(ctx context.Context) {
 		return
 	default:
 	}
-	if pod, err := d.client.GetPod(ctx, false); err == nil {
+	d.getPod(ctx)
+}
+
+func (d *delivery) getPod(ctx context.Context) (*corev1.Pod, error) {
+	pod, err := d.client.GetPod(ctx, false)
+	if err == nil {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		d.pod = pod
 	}
+	return pod, err
 }
 
 // overtaken tells that a valid result has come since the verdict.
@@ -353,7 +362,7 @@ func (d *delivery) podAfter(ctx context.Context, v watch.Verdict) *corev1.Pod {
 	if !v.NeedsJob() {
 		return nil
 	}
-	pod, err := d.client.GetPod(ctx, false)
+	pod, err := d.getPod(ctx)
 	var e *kubeapi.Error
 	if errors.As(err, &e) && e.Code == http.StatusNotFound && e.FromAPI {
 		return &corev1.Pod{} // gone, and so counted
