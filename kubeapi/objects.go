@@ -32,20 +32,20 @@ func (c *Client) GetPod(ctx context.Context, cached bool) (*corev1.Pod, error) {
 	if cached {
 		query.Set("resourceVersion", "0")
 	}
-	pod := &corev1.Pod{}
-	if err := c.object(ctx, http.MethodGet, c.pods()+"/"+c.cfg.Pod, query, "", nil, "Pod", pod); err != nil {
+	var pod podDocument
+	if err := c.object(ctx, http.MethodGet, c.pods()+"/"+c.cfg.Pod, query, "", nil, "Pod", &pod); err != nil {
 		return nil, err
 	}
-	return pod, nil
+	return pod.pod(), nil
 }
 
 // GetJob reads the Job.
 func (c *Client) GetJob(ctx context.Context) (*batchv1.Job, error) {
-	job := &batchv1.Job{}
-	if err := c.object(ctx, http.MethodGet, c.job(), nil, "", nil, "Job", job); err != nil {
+	var job jobDocument
+	if err := c.object(ctx, http.MethodGet, c.job(), nil, "", nil, "Job", &job); err != nil {
 		return nil, err
 	}
-	return job, nil
+	return job.job(), nil
 }
 
 // WatchPod follows the Pod until the watch ends, and returns why; nil where the
@@ -98,10 +98,11 @@ func (c *Client) decodeEvent(kind apiwatch.EventType, object []byte) (*apiwatch.
 	}
 	switch kind {
 	case apiwatch.Added, apiwatch.Modified, apiwatch.Deleted, apiwatch.Bookmark:
-		pod := &corev1.Pod{}
-		if err := json.Unmarshal(object, pod); err != nil {
+		var document podDocument
+		if err := json.Unmarshal(object, &document); err != nil {
 			return nil, broken(err)
 		}
+		pod := document.pod()
 		if kind != apiwatch.Bookmark && pod.Name != c.cfg.Pod {
 			return nil, nil // something on the way ignores the fieldSelector
 		}
@@ -142,11 +143,12 @@ func (c *Client) PatchJobStatus(ctx context.Context, p StatusPatch) (*batchv1.Jo
 	if err != nil {
 		return nil, err
 	}
-	job := &batchv1.Job{}
-	err = c.object(ctx, http.MethodPatch, c.job()+"/status", nil, string(types.StrategicMergePatchType), body, "Job", job)
+	var document jobDocument
+	err = c.object(ctx, http.MethodPatch, c.job()+"/status", nil, string(types.StrategicMergePatchType), body, "Job", &document)
 	if err != nil {
 		return nil, err
 	}
+	job := document.job()
 	stands := Condition(job, p.Condition.Type)
 	if stands == nil || stands.Status != p.Condition.Status || stands.Reason != p.Condition.Reason || stands.Message != p.Condition.Message {
 		return nil, fmt.Errorf("PATCH %s/status: the server answered with a Job that does not carry the condition; does an admission webhook change it?", c.job())

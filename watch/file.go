@@ -33,6 +33,17 @@ type look struct {
 	alone   bool            // whoever creates such a file writes it: not a link, not a FIFO
 }
 
+// eventful tells that the file cannot change without an event of its directory.
+func (l look) eventful() bool {
+	switch {
+	case l.kind == fileAbsent:
+		return !l.link
+	case l.kind == fileNotYet:
+		return false // what hinders reading may pass
+	}
+	return l.alone
+}
+
 var seed = maphash.MakeSeed()
 
 // lookAt reads the result file as what it is: something that a program wrote

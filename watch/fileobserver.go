@@ -12,6 +12,9 @@ const (
 	lookInterval = 50 * time.Millisecond // after the burst: an adapter may rewrite its file in a loop
 	// lookPatience bounds the wait for a filesystem that does not answer.
 	lookPatience = 5 * time.Second
+	// eventfulPoll is how many poll intervals are between two looks where events
+	// tell of every change: most of the CPU time at rest is waking up.
+	eventfulPoll = 5
 )
 
 // fileEvent is what the kernel tells of the result file's directory.
@@ -43,17 +46,38 @@ type fileObserver struct {
 	found   chan found
 	want    bool      // an event or the poll interval asks for a look
 	looking time.Time // when the look under way began; zero: none
+	polled  time.Time // when the clock last gave reason to look; zero: never
 	link    bool
+	told    bool // events tell of every change
 	created bool
 	writing bool // a writer is known
 
-	tokens int       // looks that are left of the burst
-	filled time.Time // when tokens was counted
-	told   string
+	tokens    int       // looks that are left of the burst
+	filled    time.Time // when tokens was counted
+	complaint string    // the last one about subscribing
 }
 
 func newFileObserver(path string, pollOnly bool, log *slog.Logger) *fileObserver {
 	return &fileObserver{path: path, lookAt: lookAt, pollOnly: pollOnly, log: log, found: make(chan found, 1), tokens: lookBurst, filled: time.Now()}
+}
+
+// poll asks for a look every interval, or more rarely where events do. First subscribe, then look.
+func (o *fileObserver) poll(ctx context.Context, now time.Time, interval time.Duration) {
+	if now.Before(o.nextPoll(interval)) {
+		return
+	}
+	o.subscribe(ctx)
+	o.want, o.polled = true, now
+}
+
+func (o *fileObserver) nextPoll(interval time.Duration) time.Time {
+	switch {
+	case o.polled.IsZero():
+		return time.Time{}
+	case o.events != nil && o.told:
+		interval = eventfulPoll * min(interval, time.Hour)
+	}
+	return o.polled.Add(interval)
 }
 
 // subscribe does so unless it is done already. Where it cannot be done, the
@@ -64,13 +88,13 @@ func (o *fileObserver) subscribe(ctx context.Context) {
 	}
 	events, err := subscribe(ctx, o.path)
 	if err != nil {
-		if text := err.Error(); text != o.told {
-			o.told = text
+		if text := err.Error(); text != o.complaint {
+			o.complaint = text
 			o.log.Debug("no file events; looking every poll interval", "error", err)
 		}
 		return
 	}
-	o.events, o.told = events, ""
+	o.events, o.complaint = events, ""
 }
 
 // take takes in an event; ok is false when there will be no more of them.
@@ -118,7 +142,7 @@ func (o *fileObserver) done(f found) {
 	if f.at.Equal(o.looking) {
 		o.looking = time.Time{}
 	}
-	o.link = f.link
+	o.link, o.told = f.link, f.eventful()
 	// A created file has a writer, unless it was made by linking.
 	o.writing = o.writing || o.created && f.alone
 	o.created = false

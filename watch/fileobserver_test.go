@@ -1,7 +1,10 @@
 package watch
 
 import (
+	"errors"
 	"log/slog"
+	"math"
+	"slices"
 	"testing"
 	"time"
 )
@@ -172,6 +175,69 @@ func TestWakeForLooks(t *testing.T) {
 	}
 	if !o.allowed(start.Add(lookInterval)) {
 		t.Error("woken too early")
+	}
+}
+
+// TestPoll: the clock asks for a look every interval, and a fifth as often where
+// events tell of every change.
+func TestPoll(t *testing.T) {
+	const interval = 2 * time.Second
+	tests := []struct {
+		name   string
+		events bool
+		found  look
+		want   time.Duration
+	}{
+		{"no events", false, absent, interval},
+		{"events, no file", true, absent, 5 * interval},
+		{"events, a file", true, look{kind: fileInvalid, alone: true, err: errors.New("not JSON")}, 5 * interval},
+		{"events, an empty file", true, look{kind: fileNotYet, alone: true}, interval},
+		{"events, a file that cannot be read now", true, look{kind: fileNotYet, alone: true, err: errors.New("EIO")}, interval},
+		{"events, a file with another name", true, look{kind: fileInvalid, err: errors.New("not JSON")}, interval},
+		{"events, a dangling link", true, look{kind: fileAbsent, link: true}, interval},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			o := newTestObserver()
+			if test.events {
+				o.events = make(chan fileEvent)
+			}
+			o.lookAt = func(string) look { return test.found }
+			var polls []time.Duration
+			for at := time.Duration(0); at <= 4*test.want; at += 100 * time.Millisecond {
+				now := start.Add(at)
+				if o.poll(t.Context(), now, interval); o.want {
+					polls = append(polls, at)
+				}
+				o.looked(false, now)
+			}
+			if want := []time.Duration{0, test.want, 2 * test.want, 3 * test.want, 4 * test.want}; !slices.Equal(polls, want) {
+				t.Errorf("polls at %v, want %v", polls, want)
+			}
+		})
+	}
+}
+
+// When events end, the next poll is as near as if there had never been any.
+func TestPollAfterEvents(t *testing.T) {
+	o := newTestObserver()
+	o.events = make(chan fileEvent)
+	o.poll(t.Context(), start, time.Minute)
+	o.looked(false, start)
+	o.take(t.Context(), fileEvent{}, false)
+	if at := o.nextPoll(time.Minute); !at.Equal(start.Add(time.Minute)) {
+		t.Errorf("the next poll is at %v, want %v", at, start.Add(time.Minute))
+	}
+}
+
+// Even the longest interval has a next poll that lies ahead.
+func TestPollLongest(t *testing.T) {
+	o := newTestObserver()
+	o.events = make(chan fileEvent)
+	o.poll(t.Context(), start, time.Duration(math.MaxInt64))
+	o.looked(false, start)
+	if at := o.nextPoll(time.Duration(math.MaxInt64)); !at.After(start) {
+		t.Errorf("the next poll is at %v", at)
 	}
 }
 

@@ -92,12 +92,9 @@ func (l *loop) observePod(ctx context.Context) {
 func (l *loop) run(ctx context.Context, all *sync.WaitGroup) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	poll := time.NewTicker(l.cfg.Poll)
-	defer poll.Stop()
-	l.file.subscribe(ctx) // first subscribe, then look
-	l.file.want = true
 	for ctx.Err() == nil {
 		now := time.Now()
+		l.file.poll(ctx, now, l.cfg.Poll)
 		l.s.note(now)
 		step := l.s.decide()
 		l.publish(step.speak)
@@ -112,9 +109,6 @@ func (l *loop) run(ctx context.Context, all *sync.WaitGroup) {
 		select {
 		case <-ctx.Done():
 		case <-timer.C:
-		case <-poll.C:
-			l.file.subscribe(ctx)
-			l.file.want = true
 		case ev, ok := <-l.file.events:
 			l.file.take(ctx, ev, ok)
 			l.s.writing = l.file.writing
@@ -139,14 +133,11 @@ func (l *loop) run(ctx context.Context, all *sync.WaitGroup) {
 
 // untilWake is how long nothing but an event can change anything.
 func (l *loop) untilWake(now time.Time, step step) time.Duration {
-	at := l.s.wake()
-	for _, t := range []time.Time{l.file.wake(step.look || len(l.askers) > 0, l.patience(now)), l.retry, l.calm} {
-		if t.After(now) && (at.IsZero() || t.Before(at)) {
+	at := l.file.nextPoll(l.cfg.Poll)
+	for _, t := range []time.Time{l.s.wake(), l.file.wake(step.look || len(l.askers) > 0, l.patience(now)), l.retry, l.calm} {
+		if t.After(now) && t.Before(at) {
 			at = t
 		}
-	}
-	if at.IsZero() {
-		return l.cfg.Poll
 	}
 	return at.Sub(now)
 }
