@@ -25,6 +25,9 @@ const (
 	firstAnswers = time.Second
 	// deliveryTime bounds the delivery where the Pod's end does not.
 	deliveryTime = 30 * time.Minute
+	// deliveryPause is the longest between two attempts: a thousand reporters
+	// that met no server for a while come back at a rate of 1,000 in 7.5 s.
+	deliveryPause = 10 * time.Second
 	// misconfiguredTime bounds the report of a reporter that cannot start.
 	misconfiguredTime = 30 * time.Second
 	// farewell is kept of the grace period for the log and the termination message.
@@ -220,7 +223,7 @@ type delivery struct {
 }
 
 func newDelivery(r *reporter) *delivery {
-	return &delivery{reporter: r, sent: map[contract.Outcome]bool{}, pause: backoff.Backoff{Min: 100 * time.Millisecond, Max: 5 * time.Second}}
+	return &delivery{reporter: r, sent: map[contract.Outcome]bool{}, pause: backoff.Backoff{Min: 100 * time.Millisecond, Max: deliveryPause}}
 }
 
 // deliver makes one attempt, if there is anything to write. Its error is one

@@ -49,6 +49,7 @@ type Client struct {
 	conn   *connection
 	killAt time.Time // when the process will be killed; zero: not known
 	bounds map[*bound]struct{}
+	probe  time.Time       // when a PATCH last found no server to connect to; zero: there is one
 	slow   map[string]bool // methods whose last answer took longer than a used connection may
 }
 
@@ -91,6 +92,9 @@ func (c *Client) token() (string, error) {
 
 // exchange sends one request. Its answer, always a 2xx, must be closed.
 func (c *Client) exchange(ctx context.Context, method, path string, query url.Values, contentType string, body []byte) (*answer, error) {
+	if method == methodWatch && c.probing() {
+		return nil, errProbing
+	}
 	token, err := c.token()
 	if err != nil {
 		return nil, err
@@ -125,6 +129,7 @@ func (c *Client) exchange(ctx context.Context, method, path string, query url.Va
 	began := time.Now()
 	conn.owed.Add(1)
 	resp, err := conn.transport.RoundTrip(req)
+	c.probed(method, a.bound.connected.Load())
 	if err != nil {
 		defer a.Close()
 		return nil, a.failed(err)
@@ -143,6 +148,30 @@ func (c *Client) exchange(ctx context.Context, method, path string, query url.Va
 		return nil, e
 	}
 	return a, nil
+}
+
+// probeTime is above the pause between two tries of a PATCH.
+const probeTime = 15 * time.Second
+
+var errProbing = errors.New("the report is tried first")
+
+// probing tells that the server is away and a PATCH is looking out for it. The
+// watch then waits for that: a fleet must not come back with twice the requests.
+func (c *Client) probing() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Since(c.probe) < probeTime
+}
+
+func (c *Client) probed(method string, connected bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case connected:
+		c.probe = time.Time{}
+	case method == http.MethodPatch:
+		c.probe = time.Now()
+	}
 }
 
 // failed names what went wrong on the way, and leaves a connection that did

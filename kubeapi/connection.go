@@ -154,9 +154,10 @@ func (c *Client) cap(d time.Duration) time.Duration {
 
 // bound ends a request that is not answered in time.
 type bound struct {
-	client  *Client
-	timer   *time.Timer
-	patient bool // the last request of the kind was not answered soon
+	client    *Client
+	timer     *time.Timer
+	connected atomic.Bool // a connection was there
+	patient   bool        // the last request of the kind was not answered soon
 
 	mu    sync.Mutex
 	limit time.Duration
@@ -198,6 +199,7 @@ func (c *Client) setSlow(method string, slow bool) {
 // answered before.
 func (b *bound) trace(ctx context.Context, conn *connection) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
+		b.connected.Store(true)
 		if info.Reused && conn.answered.Load() && !b.patient {
 			b.shorten(usedTimeout)
 		}

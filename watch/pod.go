@@ -45,6 +45,12 @@ func code(err error) int {
 	return 0
 }
 
+// answered tells that an error is somebody's answer.
+func answered(err error) bool {
+	var answer interface{ StatusCode() int }
+	return errors.As(err, &answer)
+}
+
 func wish(err error) time.Duration {
 	var answer interface{ RetryAfter() time.Duration }
 	if errors.As(err, &answer) {
@@ -82,6 +88,8 @@ type podObserver struct {
 
 	version string // resourceVersion to resume from
 	refused bool   // the Role has no watch, and that was told
+
+	accepted bool // the last watch was
 }
 
 func (o *podObserver) run(ctx context.Context) {
@@ -110,9 +118,12 @@ func (o *podObserver) run(ctx context.Context) {
 		default:
 			expired = false
 		}
+		// Where there was no server to be met, the next watch tells as much as a
+		// GET: a fleet must not come back with both.
+		met := o.accepted || answered(err) || time.Since(began) >= time.Second
 		o.log.Debug("the watch of the Pod ended", "events", events, "error", err)
 		sleep(ctx, pause.Next(wish(err)))
-		if events == 0 {
+		if events == 0 && met {
 			o.get(ctx, false)
 		}
 	}
@@ -132,7 +143,9 @@ func (o *podObserver) watch(ctx context.Context) (events int, err error) {
 	quiet := time.AfterFunc(watchSilence, func() { o.send(podNews{quiet: true}) })
 	quiet.Stop()
 	defer quiet.Stop()
+	o.accepted = false
 	opened := func() {
+		o.accepted = true
 		o.opened()
 		if o.version == "" {
 			quiet.Reset(firstEvent)

@@ -218,3 +218,27 @@ func TestRefused(t *testing.T) {
 		t.Error("an answer's code and wish are misread")
 	}
 }
+
+// A GET follows a watch that brought nothing, unless there was no server to be met.
+func TestNoGetWithoutServer(t *testing.T) {
+	for _, test := range []struct {
+		err  error
+		gets bool
+	}{
+		{errors.New("connection refused"), false},
+		{answer{code: 503}, true},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFakePods(pod())
+			f.fail(test.err, nil, nil)
+			o := observe(t, f, 5*sec)
+			pass(time.Minute)
+			o.cancel()
+			<-o.done
+			watches, gets := len(o.calls("watch")), len(o.calls("get"))
+			if watches < 5 || (gets > 0) != test.gets {
+				t.Errorf("%v: %d watches, %d reads", test.err, watches, gets)
+			}
+		})
+	}
+}

@@ -11,9 +11,9 @@ import (
 // not cost a report.
 const MaxRetryAfter = 30 * time.Second
 
-// Backoff gives exponentially growing pauses with full jitter. Its zero value
-// starts at Min and grows to Max, once these are set. It is not safe for
-// concurrent use.
+// Backoff gives exponentially growing pauses: with full jitter, and from half
+// of Max once they have grown to Max. Its zero value starts at Min, once these
+// are set. It is not safe for concurrent use.
 type Backoff struct {
 	Min, Max time.Duration
 	attempts int
@@ -28,7 +28,11 @@ func (b *Backoff) Next(retryAfter time.Duration) time.Duration {
 		ceiling = b.Min << b.attempts
 	}
 	b.attempts++
-	return max(0, min(retryAfter, MaxRetryAfter)) + time.Duration(rand.Int64N(int64(ceiling)+1))
+	var least time.Duration
+	if ceiling == b.Max { // clients are out of step by now; what counts is how often they come
+		least = ceiling / 2
+	}
+	return max(0, min(retryAfter, MaxRetryAfter)) + least + time.Duration(rand.Int64N(int64(ceiling-least)+1))
 }
 
 // Reset starts over, after a success.

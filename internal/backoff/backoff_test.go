@@ -18,7 +18,8 @@ func at(minimum, maximum time.Duration, n int, retryAfter time.Duration) time.Du
 	return b.Next(retryAfter)
 }
 
-// Pauses are spread evenly from nothing to a ceiling that doubles up to Max.
+// Pauses are spread evenly from nothing to a ceiling that doubles, and at Max
+// from half of it.
 // The bounds are ten standard deviations wide or more.
 func TestFullJitter(t *testing.T) {
 	const draws = 10000
@@ -27,19 +28,24 @@ func TestFullJitter(t *testing.T) {
 		1600 * time.Millisecond, 3200 * time.Millisecond, 5 * time.Second, 5 * time.Second, 5 * time.Second,
 	} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			var least time.Duration
+			if ceiling == 5*time.Second {
+				least = ceiling / 2
+			}
+			width := ceiling - least
 			var sum, largest time.Duration
 			var tenths [10]int
 			for range draws {
 				d := at(100*time.Millisecond, 5*time.Second, n, 0)
-				if d < 0 || d > ceiling {
-					t.Fatalf("%s, want 0 to %s", d, ceiling)
+				if d < least || d > ceiling {
+					t.Fatalf("%s, want %s to %s", d, least, ceiling)
 				}
 				sum += d
 				largest = max(largest, d)
-				tenths[min(9, int(10*d/ceiling))]++
+				tenths[min(9, int(10*(d-least)/width))]++
 			}
-			if mean := sum / draws; mean < ceiling*47/100 || mean > ceiling*53/100 {
-				t.Errorf("mean %s, want about %s", mean, ceiling/2)
+			if mean := sum / draws; mean < least+width*47/100 || mean > least+width*53/100 {
+				t.Errorf("mean %s, want about %s", mean, least+width/2)
 			}
 			if largest < ceiling*99/100 {
 				t.Errorf("largest %s, want about %s", largest, ceiling)
