@@ -1,5 +1,6 @@
 # --build-arg BASE=scratch leaves out even distroless: the binary needs nothing of it.
-ARG GO_IMAGE=golang:1.26
+# Names are whole ones: podman knows no other registry than those it is told of.
+ARG GO_IMAGE=docker.io/library/golang:1.26
 ARG BASE=gcr.io/distroless/static:nonroot
 
 # Compiled on the builder's own architecture for the target's.

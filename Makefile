@@ -33,7 +33,9 @@ BASE           ?= gcr.io/distroless/static:nonroot
 # Or buildx makes a list of each image, which can be no part of another list.
 export BUILDX_NO_DEFAULT_ATTESTATIONS := 1
 
+# Podman before 4.6 does not set BUILDPLATFORM, and would compile in emulation.
 BUILD_IMAGE = $(ENGINE) build --build-arg BASE=$(BASE) \
+  $(if $(filter podman,$(ENGINE)),--build-arg BUILDPLATFORM=linux/$(shell go env GOHOSTARCH)) \
   --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) --build-arg DATE=$(DATE)
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -69,7 +71,7 @@ image-push: image ## Push these images to IMAGE_REGISTRY, and the list of them a
 	for platform in $(PLATFORMS); do $(ENGINE) push $(IMAGE)-$${platform##*/}; done
 	-$(ENGINE) manifest rm $(IMAGE)
 	$(ENGINE) manifest create $(IMAGE) $(foreach p,$(PLATFORMS),$(IMAGE)-$(notdir $(p)))
-	$(ENGINE) manifest push $(if $(filter podman,$(ENGINE)),--all )$(IMAGE)
+	$(ENGINE) manifest push $(if $(filter podman,$(ENGINE)),--all $(IMAGE) docker://)$(IMAGE)
 
 .PHONY: image-dev
 image-dev: engine ## Build IMAGE_NAME:dev for this machine's architecture, and push it where IMAGE_REGISTRY is set
