@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -297,20 +298,40 @@ func TestReplacedJobIsKnownByThePod(t *testing.T) {
 	})
 }
 
-// TestCommonCase is the promise of three requests on one connection.
-func TestCommonCase(t *testing.T) {
-	bubble(t, func(h *harness) {
-		h.run(10 * time.Second)
-		h.finish()
-		h.end(exitReported)
-		h.expect(good.Status, good.Reason, good.Message)
-		if n := len(h.server.Requests()); n != 3 {
-			t.Errorf("%d requests, want 3", n)
-		}
-		if n := h.server.Connections(); n != 1 {
-			t.Errorf("%d connections, want 1", n)
-		}
-	})
+// TestRequestsOfFiveMinutes is the promise of three requests on one connection,
+// and what it takes without the right to watch. The attributes are for make bench.
+func TestRequestsOfFiveMinutes(t *testing.T) {
+	for _, row := range []struct {
+		name           string
+		least, most    int
+		withoutWatches bool
+	}{
+		{"with the watch", 3, 3, false},
+		{"Role without watch", 50, 70, true}, // one reading each 5 s, a little more or less, and a watch tried each minute
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			c := defaultCase(t)
+			synctest.Test(t, func(t *testing.T) {
+				h := newHarness(t, c)
+				if row.withoutWatches {
+					deny(h, "watch pods")
+				}
+				h.run(295 * time.Second)
+				h.finish()
+				h.end(exitReported)
+				h.expect(good.Status, good.Reason, good.Message)
+				requests, connections := len(h.server.Requests()), h.server.Connections()
+				if requests < row.least || requests > row.most {
+					t.Errorf("%d requests, want %d to %d", requests, row.least, row.most)
+				}
+				if connections != 1 {
+					t.Errorf("%d connections, want 1", connections)
+				}
+				t.Attr("requests", strconv.Itoa(requests))
+				t.Attr("connections", strconv.Itoa(connections))
+			})
+		})
+	}
 }
 
 // TestLostReportIsTold: what could not be delivered stands in the log and in

@@ -207,6 +207,13 @@ func TestGoBenchmarks(t *testing.T) {
 	}
 }
 
+func TestAttributeLine(t *testing.T) {
+	got := attributeLine.FindAllStringSubmatch("=== RUN   TestX/with_it\n=== ATTR  TestX/with_it requests 3\n--- PASS: TestX\n    === ATTR  TestX/with_it connections 1\n", -1)
+	if len(got) != 2 || !slices.Equal(got[0][1:], []string{"with_it", "requests", "3"}) || !slices.Equal(got[1][1:], []string{"with_it", "connections", "1"}) {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestGroup(t *testing.T) {
 	for symbol, want := range map[string]string{
 		"main.(*process).run":                          "this module",

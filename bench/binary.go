@@ -120,9 +120,17 @@ func group(symbol string) string {
 	}
 }
 
-// inside runs the Go benchmarks of what is inside the process.
+// inside runs the tests and Go benchmarks of what is inside the process.
 func (b *bench) inside(ctx context.Context) error {
-	b.say("measuring: Go benchmarks")
+	b.say("measuring: the requests of five minutes of fake time, and Go benchmarks")
+	counted, err := goTool(ctx, "test", "-count=1", "-v", "-run=^TestRequestsOfFiveMinutes$", modulePath)
+	if err != nil {
+		return fmt.Errorf("%w\n%s", err, counted)
+	}
+	for _, m := range attributeLine.FindAllStringSubmatch(string(counted), -1) {
+		n, _ := strconv.ParseFloat(m[3], 64)
+		b.table.add(row{Name: m[2] + " a Job, adapter of 5m, " + strings.ReplaceAll(m[1], "_", " ")}, []float64{n})
+	}
 	out, err := goTool(ctx, "test", "-run=^$", "-bench=.", "-benchmem", modulePath+"/contract", modulePath+"/watch", modulePath+"/kubeapi")
 	if err != nil {
 		return fmt.Errorf("%w\n%s", err, out)
@@ -134,6 +142,9 @@ func (b *bench) inside(ctx context.Context) error {
 	}
 	return nil
 }
+
+// attributeLine is one of testing.T.Attr's.
+var attributeLine = regexp.MustCompile(`(?m)^\s*=== ATTR\s+[^/\s]+/(\S+) (\S+) (\d+)$`)
 
 type goBenchmark struct {
 	name                            string
