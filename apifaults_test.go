@@ -454,3 +454,25 @@ func TestReplacementPodIsFaster(t *testing.T) {
 		h.expect(contract.True, "Faster", "")
 	})
 }
+
+// TestReportThatStoodIsLeftAlone: having seen another Pod's report, an
+// interruption that cannot look once more has lost nothing.
+func TestReportThatStoodIsLeftAlone(t *testing.T) {
+	bubble(t, func(h *harness) {
+		h.server.UpdateJob(namespace, jobName, func(job *batchv1.Job) {
+			job.Status.Conditions = []batchv1.JobCondition{{Type: "Available", Status: "True", Reason: "Faster"}}
+		})
+		h.run(10 * time.Second)
+		h.server.Fault(kubetest.Match{Verb: "get", Resource: "pods"}, kubetest.Status(504, metav1.StatusReasonTimeout, "not now"))
+		h.sigterm()
+		synctest.Wait()
+		if !h.log.has("not reported: a report stands on the Job already") {
+			t.Fatal("the report that stands was not seen")
+		}
+		h.server.Down()
+		if code, _ := h.wait(); code != exitFault {
+			t.Errorf("exit code %d, want %d", code, exitFault)
+		}
+		h.expect(contract.True, "Faster", "")
+	})
+}

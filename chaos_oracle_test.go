@@ -100,14 +100,27 @@ func (w *world) first(what func(s snapshot) bool) time.Duration {
 	return -1
 }
 
+// endedByOthers is when somebody else began to end the adapter; -1: nobody has.
+// A regular sidecar is told to stop together with the adapter.
+func (w *world) endedByOthers(v view) time.Duration {
+	since := time.Duration(-1)
+	if v.pod.disturbed() {
+		since = v.pod.disturbedAt
+	}
+	if !w.s.sidecar && len(w.sigterms) > 0 && w.sigterms[0] <= v.at && (since < 0 || w.sigterms[0] < since) {
+		since = w.sigterms[0]
+	}
+	return since
+}
+
 func (w *world) ofEnding(v view, e *ending) []allowed {
 	var all []allowed
-	if !e.oom && (e.code == 137 || e.code == 143) && v.pod.disturbed() {
+	if since := w.endedByOthers(v); since >= 0 && !e.oom && (e.code == 137 || e.code == 143) {
 		interrupted := w.interrupted(v)
-		if e.at >= v.pod.disturbedAt {
+		if e.at >= since {
 			return interrupted
 		}
-		if v.loose { // which of them came first cannot be told
+		if v.loose || w.s.noWatch { // which of them came first cannot be told
 			all = interrupted
 		}
 	}

@@ -219,6 +219,7 @@ type delivery struct {
 	since     time.Time // of the first attempt
 	delivered *contract.Outcome
 	sent      map[contract.Outcome]bool // may stand on the Job, acknowledged or not
+	stood     bool                      // another Pod's report did, which an interruption does not replace
 	lastTold  string
 }
 
@@ -234,6 +235,7 @@ func (d *delivery) deliver(ctx context.Context, v watch.Verdict) error {
 	defer cancel()
 	outcome, err := d.attempt(ctx, v)
 	about := []any{"type", d.cfg.conditionType, "status", outcome.Status, "reason", outcome.Reason, "message", outcome.Message}
+	over := ctx.Err() != nil || !time.Now().Before(end)
 	switch {
 	case err == nil:
 		if d.delivered == nil || *d.delivered != outcome {
@@ -241,13 +243,14 @@ func (d *delivery) deliver(ctx context.Context, v watch.Verdict) error {
 			d.finish(slog.LevelInfo, "reported", about...)
 		}
 		return nil
-	case errors.Is(err, errStands):
+	case errors.Is(err, errStands), over && d.stood && outcome.Reason == contract.ReasonAdapterInterrupted:
+		d.stood = true
 		d.finish(slog.LevelWarn, "not reported: a report stands on the Job already", append(about, "error", err)...)
 		return errStands
 	case kubeapi.Final(err, time.Since(d.since)):
 		d.finish(slog.LevelError, "not reported: the API server refuses it", append(about, "error", err)...)
 		return errGivenUp
-	case ctx.Err() != nil || !time.Now().Before(end):
+	case over:
 		d.finish(slog.LevelError, "not reported: no time is left", append(about, "error", err)...)
 		return errGivenUp
 	}

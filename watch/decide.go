@@ -78,7 +78,7 @@ func (s *state) decide() step {
 			return s.say(s.invalid())
 		}
 	}
-	if s.overdue != 0 {
+	if s.overdue != 0 && s.stop.gone.IsZero() { // else it was not the time that was short
 		if next = s.confirm(s.overdue, s.deadline); next == (step{}) {
 			return s.say(s.timedOut())
 		}
@@ -168,7 +168,9 @@ func (s *state) sawPod(f facts) {
 		last = f.crashed
 	}
 	if last != nil && last.key != s.key {
-		s.key, s.innocent = last.key, f.disrupted()
+		// A regular sidecar gets SIGTERM together with the adapter. Evictions by the
+		// kubelet and node shutdowns tell the API only when all is over.
+		s.key, s.innocent = last.key, f.disrupted() || !f.sidecar && !s.stop.sigterm.IsZero()
 	}
 	s.mark(&s.ended, f.ended != nil || f.failed)
 	s.pod = &f
