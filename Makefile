@@ -107,7 +107,7 @@ dist: image-tar ## What a release holds, in dist/: binaries, archives, SBOM, che
 
 .PHONY: clean
 clean: ## Remove what the targets make
-	rm -rf bin dist coverage.* bench.*
+	rm -rf bin dist coverage.* bench.* bench-fleet.*
 
 .PHONY: mod-tidy
 mod-tidy: ## Tidy and verify the modules
@@ -167,8 +167,10 @@ bench: binary ## Print latency, requests, memory, CPU time and size as a table, 
 	go run ./bench -reporter $(BINARY) $(if $(AGAINST),-against $(AGAINST))
 
 .PHONY: bench-fleet
-bench-fleet: binary ## N reporters at once against one server double, with an outage of 30 s
-	go run ./bench -reporter $(BINARY) -fleet $(or $(N),1000)
+bench-fleet: binary ## N reporters at once against one server double, or with APISERVER=1 a real kube-apiserver, with an outage of 30 s; writes bench-fleet.md and bench-fleet.json
+	$(if $(APISERVER),dirs=$$(go run ./test/apiserver/assets); \
+	STATUS_REPORTER_APISERVER=$$dirs go test -count=1 -timeout 60m -v -run '^TestFleet$$' ./bench -args --,go run ./bench) \
+	  -reporter $(abspath $(BINARY)) -fleet $(or $(N),1000) -out $(CURDIR)/bench-fleet
 
 .PHONY: test-workflows
 test-workflows: ## Check .github/workflows

@@ -28,13 +28,14 @@ func newTestBench(t *testing.T) *bench {
 	return b
 }
 
-// The real reporter, in real time: that is what the program is for.
-func TestReporters(t *testing.T) {
+// playReporters has the real reporter report, in real time: that is what the
+// program is for.
+func playReporters(t *testing.T, b *bench) {
+	t.Helper()
 	binary := filepath.Join(t.TempDir(), "status-reporter")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, modulePath).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	b := newTestBench(t)
 	if err := b.addSubject(binary); err != nil {
 		t.Fatal(err)
 	}
@@ -55,6 +56,11 @@ func TestReporters(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestReporters(t *testing.T) {
+	b := newTestBench(t)
+	playReporters(t, b)
 	all, err := b.startAll(t.Context(), 3)
 	if err != nil {
 		t.Fatal(err)

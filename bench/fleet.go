@@ -60,13 +60,14 @@ func (b *bench) add(name, unit string, observed ...float64) {
 // startAll starts reporters at a pace that the machine bears.
 func (b *bench) startAll(ctx context.Context, n int) ([]*reporter, error) {
 	var all []*reporter
+	tick := time.Tick(startPace)
 	for range n {
 		r, err := b.start(ctx, b.subjects[0])
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, r)
-		time.Sleep(startPace)
+		<-tick
 	}
 	for _, r := range all {
 		if err := b.ready(ctx, r); err != nil {

@@ -4,6 +4,8 @@
 //	go run ./bench -reporter bin/status-reporter [-against PATH] [-n 200] [-run 30s]
 //	go run ./bench -reporter bin/status-reporter -fleet 1000
 //
+// TestFleet measures the fleet against a real kube-apiserver.
+//
 // With -against another reporter's binary is measured in the same run, in turns
 // with the first and in the same environment. It finds token and ca.crt where
 // SERVICE_ACCOUNT_DIR says, and on Linux, where namespaces can be made, at the
@@ -33,6 +35,7 @@ type options struct {
 	n, fleet          int
 	run, outage       time.Duration
 	out               string
+	upstream          upstream // nil: a server double
 }
 
 func main() {
@@ -99,6 +102,11 @@ func measure(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	}
 	if o.against != "" {
 		if err := b.addSubject(o.against); err != nil {
+			return err
+		}
+	}
+	if o.upstream != nil {
+		if err := b.server.forwardTo(o.upstream); err != nil {
 			return err
 		}
 	}

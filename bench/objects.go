@@ -28,33 +28,54 @@ func (s *server) createJob(name string) (*job, error) {
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}
 	}
-	j.object.Name, j.object.Namespace, j.object.UID = name, namespace, types.UID("uid-of-"+name)
+	j.object.Name, j.object.Namespace, j.object.UID = name, s.namespace, types.UID("uid-of-"+name)
 	j.object.Status.Conditions = nil
-	j.pod.Name, j.pod.Namespace, j.pod.UID = name+podSuffix, namespace, types.UID("uid-of-"+name+podSuffix)
+	j.pod.Name, j.pod.Namespace, j.pod.UID = name+podSuffix, s.namespace, types.UID("uid-of-"+name+podSuffix)
+	setAdapter(&j.pod, corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.Now()}})
 	j.pod.OwnerReferences[0].Name, j.pod.OwnerReferences[0].UID = name, j.object.UID
-	s.setAdapter(j, corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.Now()}})
+	if s.upstream != nil {
+		made := s.upstream.CreateJob(&j.object)
+		j.pod.OwnerReferences[0].UID = made.UID
+		s.upstream.CreatePod(&j.pod)
+	}
+	s.podChanged(j)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.jobs[name] = j
 	return j, nil
 }
 
-// crash is what the kubelet tells of an adapter that exits with 1.
-func (s *server) crash(j *job) {
-	s.setAdapter(j, corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
-		ExitCode: 1, Reason: "Error", StartedAt: metav1.Now(), FinishedAt: metav1.Now(),
-	}})
+// crash is what the kubelet tells of an adapter that exits with 1, and when it
+// does.
+func (s *server) crash(j *job) (at time.Time) {
+	change := func(pod *corev1.Pod) {
+		at = time.Now()
+		setAdapter(pod, corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
+			ExitCode: 1, Reason: "Error", StartedAt: metav1.Now(), FinishedAt: metav1.Now(),
+		}})
+	}
+	if s.upstream != nil {
+		s.upstream.UpdatePod(s.namespace, j.pod.Name, change)
+		return at
+	}
+	change(&j.pod)
+	s.podChanged(j)
+	return at
 }
 
-func (s *server) setAdapter(j *job, state corev1.ContainerState) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	statuses := j.pod.Status.ContainerStatuses
+func setAdapter(pod *corev1.Pod, state corev1.ContainerState) {
+	statuses := pod.Status.ContainerStatuses
 	for i := range statuses {
 		if statuses[i].Name == "adapter" {
 			statuses[i].State = state
 		}
 	}
+}
+
+// podChanged tells the double's watches.
+func (s *server) podChanged(j *job) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.version++
 	j.version = s.version
 	j.pod.ResourceVersion = strconv.Itoa(j.version)
@@ -123,9 +144,8 @@ func (s *server) write(w http.ResponseWriter, req *http.Request, j *job, arrived
 	for _, c := range change.Status.Conditions {
 		setCondition(&j.object.Status, c)
 	}
-	if len(change.Status.Conditions) > 0 && j.reported.IsZero() {
-		j.reported = arrived
-		close(j.done)
+	if len(change.Status.Conditions) > 0 {
+		j.report(arrived)
 	}
 	s.version++
 	j.object.ResourceVersion = strconv.Itoa(s.version)

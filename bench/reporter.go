@@ -82,7 +82,7 @@ func (b *bench) start(ctx context.Context, s subject) (*reporter, error) {
 	r.cmd.Stderr, r.cmd.Stdout = out, out
 	r.cmd.SysProcAttr = anotherUser(b.started)
 	r.cmd.Env = slices.Concat(os.Environ(), b.server.environ(), []string{
-		"JOB_NAME=" + name, "JOB_NAMESPACE=" + namespace, "POD_NAME=" + name + podSuffix,
+		"JOB_NAME=" + name, "POD_NAME=" + name + podSuffix,
 		"RESULTS_PATH=" + r.results(), "MAX_WAIT_TIME_SECONDS=1200",
 	})
 	r.began = time.Now()
@@ -130,8 +130,7 @@ func (b *bench) writeResult(r *reporter) error {
 
 // crashed is an adapter that has failed without a result.
 func (b *bench) crashed(r *reporter) error {
-	r.triggered = time.Now()
-	b.server.crash(r.job)
+	r.triggered = b.server.crash(r.job)
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -34,6 +35,11 @@ type server struct {
 	dir  string // of the ServiceAccount
 	gate *gate
 	http *http.Server
+
+	namespace string
+	upstream  upstream // nil: the double answers
+	url       *url.URL // of the upstream
+	transport *http.Transport
 
 	mu       sync.Mutex
 	version  int
@@ -67,7 +73,7 @@ func newServer(dir string) (*server, error) {
 	borrowed := httptest.NewTLSServer(nil) // for a certificate that is good for 127.0.0.1
 	cert, ca := borrowed.TLS.Certificates[0], borrowed.Certificate()
 	borrowed.Close()
-	s := &server{dir: dir, gate: g, jobs: map[string]*job{}, version: 1000}
+	s := &server{dir: dir, gate: g, namespace: namespace, jobs: map[string]*job{}, version: 1000}
 	s.http = &http.Server{
 		Handler:   http.HandlerFunc(s.serve),
 		TLSConfig: &tls.Config{Certificates: []tls.Certificate{cert}},
@@ -93,10 +99,13 @@ func (s *server) close() { s.http.Close() }
 
 func (s *server) environ() []string {
 	addr := s.gate.addr.(*net.TCPAddr)
-	return []string{"KUBERNETES_SERVICE_HOST=" + addr.IP.String(), "KUBERNETES_SERVICE_PORT=" + strconv.Itoa(addr.Port), "SERVICE_ACCOUNT_DIR=" + s.dir}
+	return []string{
+		"KUBERNETES_SERVICE_HOST=" + addr.IP.String(), "KUBERNETES_SERVICE_PORT=" + strconv.Itoa(addr.Port), "SERVICE_ACCOUNT_DIR=" + s.dir,
+		"JOB_NAMESPACE=" + s.namespace,
+	}
 }
 
-// serve notes the request and answers it.
+// serve notes the request and answers it, or has the upstream answer.
 func (s *server) serve(w http.ResponseWriter, req *http.Request) {
 	now := time.Now()
 	r := parseRequest(req)
@@ -117,12 +126,16 @@ func (s *server) serve(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	defer s.answered(j)
+	if noWatch && r.verb == "watch" {
+		refuse(w, http.StatusForbidden, "Forbidden")
+		return
+	}
+	if s.upstream != nil {
+		s.forward(w, req, j, now)
+		return
+	}
 	switch r.verb + " " + r.resource {
 	case "watch pods":
-		if noWatch {
-			refuse(w, http.StatusForbidden, "Forbidden")
-			return
-		}
 		s.watch(w, req, j)
 	case "get pods":
 		w.Write(s.podJSON(j))
@@ -141,6 +154,14 @@ func (s *server) answered(j *job) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	j.last = time.Now()
+}
+
+// report notes when a report arrived, if it is the first.
+func (j *job) report(arrived time.Time) {
+	if j.reported.IsZero() {
+		j.reported = arrived
+		close(j.done)
+	}
 }
 
 // apiRequest is what a request is about.
