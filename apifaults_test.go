@@ -408,10 +408,10 @@ func TestNoReplacementOfAReport(t *testing.T) {
 		keeps  bool
 		exit   int
 	}{
-		{"True before Unknown", corev1.ConditionTrue, 3, true, exitFault},
-		{"False before Unknown", corev1.ConditionFalse, 3, true, exitFault},
-		{"Unknown before Unknown", corev1.ConditionUnknown, 3, false, exitFault},
-		{"True before the last try's False", corev1.ConditionTrue, 0, true, exitFault},
+		{"True before Unknown", corev1.ConditionTrue, 3, true, exitInterrupted},
+		{"False before Unknown", corev1.ConditionFalse, 3, true, exitInterrupted},
+		{"Unknown before Unknown", corev1.ConditionUnknown, 3, false, exitInterrupted},
+		{"True before the last try's False", corev1.ConditionTrue, 0, true, exitInterrupted},
 		{"False before the last try's False", corev1.ConditionFalse, 0, false, exitFault},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -448,8 +448,8 @@ func TestReplacementPodIsFaster(t *testing.T) {
 			})
 		}))
 		h.sigterm()
-		if code, _ := h.wait(); code != exitFault {
-			t.Errorf("exit code %d, want %d", code, exitFault)
+		if code, _ := h.wait(); code != exitInterrupted {
+			t.Errorf("exit code %d, want %d", code, exitInterrupted)
 		}
 		h.expect(contract.True, "Faster", "")
 	})
@@ -470,8 +470,8 @@ func TestReportThatStoodIsLeftAlone(t *testing.T) {
 			t.Fatal("the report that stands was not seen")
 		}
 		h.server.Down()
-		if code, _ := h.wait(); code != exitFault {
-			t.Errorf("exit code %d, want %d", code, exitFault)
+		if code, _ := h.wait(); code != exitInterrupted {
+			t.Errorf("exit code %d, want %d", code, exitInterrupted)
 		}
 		h.expect(contract.True, "Faster", "")
 	})

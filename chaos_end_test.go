@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/openshift-hyperfleet/status-reporter/contract"
 	"github.com/openshift-hyperfleet/status-reporter/kubeapi/kubetest"
 )
 
@@ -19,7 +20,8 @@ func (w *world) judgeEnd(v *verdict, claims []claim, told bool) {
 	switch {
 	case w.stands > 0:
 		v.outcome = "another Pod's report left alone"
-		if w.code != exitFault || !w.otherBefore(w.ended) {
+		w.judgeCode(v, claim{Outcome: contract.Outcome{Status: contract.Unknown}, at: w.ended})
+		if !w.otherBefore(w.ended) {
 			v.fail("false", "exit code %d, another's report is said to stand", w.code)
 		}
 	case w.code == exitUndelivered:
@@ -41,11 +43,14 @@ func (w *world) judgeCode(v *verdict, c claim) {
 		own = own || r.want == c.Outcome
 	}
 	want := exitFault
+	if c.Status == contract.Unknown {
+		want = exitInterrupted
+	}
+	blind := w.s.onFailure && (w.s.noPods || w.troubled(c.at)) && w.code == want
 	if own || w.s.onFailure {
 		want = exitReported
 	}
-	blind := w.s.onFailure && (w.s.noPods || w.troubled(c.at))
-	if w.code != want && !(blind && w.code == exitFault) {
+	if w.code != want && !blind {
 		v.fail("false", "exit code %d after %v, want %d", w.code, c.Outcome, want)
 	}
 }

@@ -65,7 +65,7 @@ func deliveries() []deliveryCase {
 		{name: "an interruption to a Job that was made anew", play: func(r *rig) { r.replaceJob(); r.api.DeletePod(namespace, podName) }, exit: 3},
 		{name: "an interruption where another Pod has reported", before: status(func(s *batchv1.JobStatus) {
 			s.Conditions = append(s.Conditions, isTrue("Available"))
-		}), play: func(r *rig) { r.api.DeletePod(namespace, podName) }, exit: 1, keeps: []batchv1.JobConditionType{"Available"}},
+		}), play: func(r *rig) { r.api.DeletePod(namespace, podName) }, exit: 143, keeps: []batchv1.JobConditionType{"Available"}},
 		{name: "to a Job that may be patched a little later", before: deny([2]string{"patch", "jobs/status"}), play: func(r *rig) {
 			r.finish()
 			r.settle(func() bool { return r.log.has("the report is not delivered yet; trying on") })

@@ -20,7 +20,8 @@
 // Exit codes: 0 the adapter's own result stands on the Job; 1 a fault of the
 // adapter stands on the Job (0 in a Pod with restartPolicy OnFailure, where the
 // kubelet would start the reporter again); 2 misconfigured; 3 the report could
-// not be delivered.
+// not be delivered; 143 stopped before there was anything final to report
+// (likewise 0).
 package main
 
 import (
@@ -45,6 +46,7 @@ const (
 	exitFault         = 1
 	exitMisconfigured = 2
 	exitUndelivered   = 3
+	exitInterrupted   = 143 // 128 and SIGTERM, as of a process that it has ended
 )
 
 // memoryLimit makes a container limit of 32 MiB safe.

@@ -107,7 +107,7 @@ func podFaults() []story {
 			})
 			h.write(`{"status":"failure","reason":"AdapterInterrupted","message":"by the user"}`)
 		}, want: contract.Outcome{Status: contract.False, Reason: "AdapterInterrupted", Message: "by the user"}, within: 13 * time.Second},
-		{name: "the Pod is deleted by force", want: interruptedBy(contract.Unknown, "the Pod is gone"), exit: 1, within: 12 * time.Second, play: func(h *harness) {
+		{name: "the Pod is deleted by force", want: interruptedBy(contract.Unknown, "the Pod is gone"), exit: 143, within: 12 * time.Second, play: func(h *harness) {
 			h.run(10 * time.Second)
 			h.server.DeletePod(namespace, podName)
 		}},
@@ -127,7 +127,7 @@ func stopFaults() []story {
 			h.run(10 * time.Second)
 			h.finish()
 		}},
-		{name: "SIGTERM while waiting, and nothing more", want: interruptedBy(contract.Unknown, "the reporter received SIGTERM"), exit: 1, within: 36 * time.Second, play: func(h *harness) {
+		{name: "SIGTERM while waiting, and nothing more", want: interruptedBy(contract.Unknown, "the reporter received SIGTERM"), exit: 143, within: 36 * time.Second, play: func(h *harness) {
 			h.run(10 * time.Second)
 			h.sigterm()
 		}},
@@ -188,14 +188,14 @@ func stopFaults() []story {
 			h.sigterm()
 		}},
 		{name: "SIGTERM with a grace period of 10 s on a dead connection, and no result",
-			want: interruptedBy(contract.Unknown, "the Pod is being deleted"), exit: 1, within: 20 * time.Second, play: func(h *harness) {
+			want: interruptedBy(contract.Unknown, "the Pod is being deleted"), exit: 143, within: 20 * time.Second, play: func(h *harness) {
 				h.grace(10)
 				h.run(10 * time.Second)
 				h.server.FreezeConnections()
 				h.delete(10)
 				h.sigterm()
 			}},
-		{name: "SIGTERM with a grace period of 2 s", want: interruptedBy(contract.Unknown, "the Pod is being deleted"), exit: 1, within: 12 * time.Second, play: func(h *harness) {
+		{name: "SIGTERM with a grace period of 2 s", want: interruptedBy(contract.Unknown, "the Pod is being deleted"), exit: 143, within: 12 * time.Second, play: func(h *harness) {
 			h.run(10 * time.Second)
 			h.delete(2)
 			h.sigterm()
@@ -217,7 +217,7 @@ func stopFaults() []story {
 			time.Sleep(20 * time.Second)
 			h.finish()
 		}},
-		{name: "SIGTERM, the Pod cannot be read, and nothing more", want: interruptedBy(contract.Unknown, "the reporter received SIGTERM"), exit: 1, within: 41 * time.Second, play: func(h *harness) {
+		{name: "SIGTERM, the Pod cannot be read, and nothing more", want: interruptedBy(contract.Unknown, "the reporter received SIGTERM"), exit: 143, within: 41 * time.Second, play: func(h *harness) {
 			deny(h, "get pods", "watch pods")
 			h.run(10 * time.Second)
 			h.sigterm()
@@ -228,7 +228,7 @@ func stopFaults() []story {
 			time.Sleep(20 * time.Second)
 			h.finish()
 		}},
-		{name: "a deletionTimestamp without SIGTERM, and nothing more", want: interruptedBy(contract.Unknown, "the Pod is being deleted"), exit: 1, within: 36 * time.Second, play: func(h *harness) {
+		{name: "a deletionTimestamp without SIGTERM, and nothing more", want: interruptedBy(contract.Unknown, "the Pod is being deleted"), exit: 143, within: 36 * time.Second, play: func(h *harness) {
 			h.run(10 * time.Second)
 			h.delete(30)
 		}},
@@ -271,7 +271,7 @@ func sidecarFaults() []story {
 			time.Sleep(34 * time.Millisecond)
 			h.crash()
 		}},
-		{name: "native sidecar: the Pod is deleted, and the adapter uses up its grace period", exit: 1, within: 41 * time.Second,
+		{name: "native sidecar: the Pod is deleted, and the adapter uses up its grace period", exit: 143, within: 41 * time.Second,
 			want: interruptedBy(contract.Unknown, "the Pod is being deleted"), play: func(h *harness) {
 				h.nativeSidecar()
 				h.run(10 * time.Second)
@@ -288,7 +288,7 @@ func sidecarFaults() []story {
 			time.Sleep(100 * time.Millisecond)
 			h.sigterm()
 		}},
-		{name: "native sidecar: SIGTERM on a Pod that is being deleted: no time to observe", exit: 1, within: 12 * time.Second,
+		{name: "native sidecar: SIGTERM on a Pod that is being deleted: no time to observe", exit: 143, within: 12 * time.Second,
 			want: interruptedBy(contract.Unknown, "the Pod is being deleted"), play: func(h *harness) {
 				h.nativeSidecar()
 				h.run(10 * time.Second)

@@ -150,12 +150,12 @@ func (r *reporter) report(ctx context.Context) int {
 		switch {
 		case err == nil && !v.Provisional:
 			r.awaitPod()
-			return r.exitCode(v.Own)
+			return r.exitCode(v.Own, d.delivered.Status)
 		case err == nil, errors.Is(err, errStands) && v.Provisional: // the adapter may still write
 			<-r.obs.Changed()
 			continue
 		case errors.Is(err, errStands):
-			return exitFault
+			return r.exitCode(false, contract.Unknown)
 		case errors.Is(err, errGivenUp):
 			return exitUndelivered
 		}
@@ -187,11 +187,16 @@ func (r *reporter) awaitPod() {
 }
 
 // exitCode is 0 for a fault as well where the kubelet would start the reporter
-// again and count it against the Job's backoffLimit.
-func (r *reporter) exitCode(own bool) int {
+// again and count it against the Job's backoffLimit. Unknown has a code of its
+// own: a podFailurePolicy that fails the Job for a fault must not do so for a
+// Pod that somebody has deleted.
+func (r *reporter) exitCode(own bool, status contract.ConditionStatus) int {
 	pod := r.obs.Pod()
-	if own || pod != nil && pod.Spec.RestartPolicy == corev1.RestartPolicyOnFailure {
+	switch {
+	case own || pod != nil && pod.Spec.RestartPolicy == corev1.RestartPolicyOnFailure:
 		return exitReported
+	case status == contract.Unknown:
+		return exitInterrupted
 	}
 	return exitFault
 }

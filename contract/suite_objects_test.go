@@ -55,6 +55,9 @@ func exitCode(c suite.Case, pod *corev1.Pod) int {
 	if pod.Spec.RestartPolicy == corev1.RestartPolicyOnFailure && len(pod.Spec.InitContainers) == 0 {
 		return 0
 	}
+	if c.Condition.Status == "Unknown" {
+		return 143
+	}
 	return 1
 }
 

@@ -270,7 +270,8 @@ func TestFailurePolicy(t *testing.T) {
 		}
 	}
 	want := map[int32]batchv1.PodFailurePolicyAction{
-		1: batchv1.PodFailurePolicyActionFailJob, 2: batchv1.PodFailurePolicyActionFailJob, 3: batchv1.PodFailurePolicyActionCount,
+		1: batchv1.PodFailurePolicyActionFailJob, 2: batchv1.PodFailurePolicyActionFailJob,
+		3: batchv1.PodFailurePolicyActionCount, 143: batchv1.PodFailurePolicyActionCount,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("actions by exit code (-want +got):\n%s", diff)
