@@ -26,8 +26,8 @@ const (
 	// deliveryTime bounds the delivery where the Pod's end does not.
 	deliveryTime = 30 * time.Minute
 	// deliveryPause is the longest between two attempts: a thousand reporters
-	// that met no server for a while come back at a rate of 1,000 in 7.5 s.
-	deliveryPause = 10 * time.Second
+	// that met no server for a while come back at a rate of 1,000 in 9 s.
+	deliveryPause = 12 * time.Second
 	// misconfiguredTime bounds the report of a reporter that cannot start.
 	misconfiguredTime = 30 * time.Second
 	// farewell is kept of the grace period for the log and the termination message.
