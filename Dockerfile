@@ -23,6 +23,8 @@ LABEL org.opencontainers.image.title="status-reporter" \
       org.opencontainers.image.version="$VERSION" \
       org.opencontainers.image.revision="$COMMIT" \
       org.opencontainers.image.created="$DATE"
+# main sets it too, but by then Go has made what another one needs: 0.5 MB.
+ENV GOMAXPROCS=1
 # The path that deployments name in their command.
 COPY --from=build /out/status-reporter /app/status-reporter
 # Numeric, or the kubelet cannot tell that it is not root.

@@ -8,7 +8,7 @@
 //	JOB_NAMESPACE           required; its namespace
 //	POD_NAME                required; the Pod that adapter and reporter are in
 //	RESULTS_PATH            /results/adapter-result.json; what the adapter writes
-//	POLL_INTERVAL_SECONDS   2; between looks at the file; where inotify works, five times as long
+//	POLL_INTERVAL_SECONDS   2; between looks at the file; where inotify works, ten times as long
 //	MAX_WAIT_TIME_SECONDS   300; for the adapter, from the reporter's start
 //	CONDITION_TYPE          Available; none of the Job controller's own
 //	LOG_LEVEL               info; debug, info, warn or error

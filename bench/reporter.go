@@ -82,6 +82,7 @@ func (b *bench) start(ctx context.Context, s subject) (*reporter, error) {
 	r.cmd.Stderr, r.cmd.Stdout = out, out
 	r.cmd.SysProcAttr = anotherUser(b.started)
 	r.cmd.Env = slices.Concat(os.Environ(), b.server.environ(), []string{
+		"GOMAXPROCS=1", // as in the images
 		"JOB_NAME=" + name, "POD_NAME=" + name + podSuffix,
 		"RESULTS_PATH=" + r.results(), "MAX_WAIT_TIME_SECONDS=1200",
 	})

@@ -85,6 +85,7 @@ verify() {
   local name=$1 arch=$2 layers=$3 container root
   check "$name user" "$(inspect "$name" '{{.OCIv1.Config.User}}')" 65532:65532
   check "$name entrypoint" "$(inspect "$name" '{{.OCIv1.Config.Entrypoint}}')" '[/app/status-reporter]'
+  check "$name environment" "$(inspect "$name" '{{.OCIv1.Config.Env}}' | grep -o 'GOMAXPROCS=[0-9]*')" GOMAXPROCS=1
   check "$name architecture" "$(inspect "$name" '{{.OCIv1.Architecture}}')" "$arch"
   check "$name version label" "$(inspect "$name" '{{index .OCIv1.Config.Labels "org.opencontainers.image.version"}}')" v1.2.3
   check "$name layers" "$(inspect "$name" '{{len .OCIv1.RootFS.DiffIDs}}')" "$layers"

@@ -14,7 +14,7 @@ const (
 	lookPatience = 5 * time.Second
 	// eventfulPoll is how many poll intervals are between two looks where events
 	// tell of every change: most of the CPU time at rest is waking up.
-	eventfulPoll = 5
+	eventfulPoll = 10
 )
 
 // fileEvent is what the kernel tells of the result file's directory.

@@ -178,7 +178,7 @@ func TestWakeForLooks(t *testing.T) {
 	}
 }
 
-// TestPoll: the clock asks for a look every interval, and a fifth as often where
+// TestPoll: the clock asks for a look every interval, and a tenth as often where
 // events tell of every change.
 func TestPoll(t *testing.T) {
 	const interval = 2 * time.Second
@@ -189,8 +189,8 @@ func TestPoll(t *testing.T) {
 		want   time.Duration
 	}{
 		{"no events", false, absent, interval},
-		{"events, no file", true, absent, 5 * interval},
-		{"events, a file", true, look{kind: fileInvalid, alone: true, err: errors.New("not JSON")}, 5 * interval},
+		{"events, no file", true, absent, 10 * interval},
+		{"events, a file", true, look{kind: fileInvalid, alone: true, err: errors.New("not JSON")}, 10 * interval},
 		{"events, an empty file", true, look{kind: fileNotYet, alone: true}, interval},
 		{"events, a file that cannot be read now", true, look{kind: fileNotYet, alone: true, err: errors.New("EIO")}, interval},
 		{"events, a file with another name", true, look{kind: fileInvalid, err: errors.New("not JSON")}, interval},

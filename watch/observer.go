@@ -18,7 +18,7 @@ import (
 // Config says what to observe.
 type Config struct {
 	Path      string        // of the result file
-	Poll      time.Duration // between looks at it; five times as long where the kernel tells of events
+	Poll      time.Duration // between looks at it; ten times as long where the kernel tells of events
 	Wait      time.Duration // for the adapter, from Run's start
 	Adapter   string        // container name; empty: detected
 	Variables []string      // the reporter's own, by which its container is known

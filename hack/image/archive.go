@@ -44,7 +44,7 @@ func build(opts options) (v1.Image, error) {
 		Architecture: platform.Architecture,
 		Variant:      platform.Variant,
 		Created:      v1.Time{Time: opts.created},
-		Config:       v1.Config{User: user, Entrypoint: []string{entrypoint}, WorkingDir: "/", Labels: labels(opts)},
+		Config:       v1.Config{User: user, Entrypoint: []string{entrypoint}, Env: []string{"GOMAXPROCS=1"}, WorkingDir: "/", Labels: labels(opts)},
 		RootFS:       v1.RootFS{Type: "layers"},
 	})
 	if err != nil {

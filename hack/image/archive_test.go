@@ -118,6 +118,7 @@ func TestArchive(t *testing.T) {
 		Config                    struct {
 			User       string
 			Entrypoint []string
+			Env        []string
 			Labels     map[string]string
 		}
 		RootFS struct {
@@ -125,6 +126,7 @@ func TestArchive(t *testing.T) {
 		}
 	}](t, content(t, files, manifest.Config))
 	if config.Config.User != "65532:65532" || !slices.Equal(config.Config.Entrypoint, []string{"/app/status-reporter"}) ||
+		!slices.Equal(config.Config.Env, []string{"GOMAXPROCS=1"}) ||
 		config.OS != "linux" || config.Architecture != "arm64" || config.Created != "2026-01-02T03:04:05Z" {
 		t.Errorf("config is %+v", config)
 	}
