@@ -42,7 +42,7 @@ func apiFaults() []story {
 			h.run(time.Minute)
 			h.server.Up()
 		}},
-		{name: "down for 15 s when the result comes", want: good, within: 35 * time.Second, most: 16, play: func(h *harness) {
+		{name: "down for 15 s when the result comes", want: good, within: 38 * time.Second, most: 16, play: func(h *harness) {
 			h.run(10 * time.Second)
 			h.server.Down()
 			h.finish()
@@ -61,7 +61,7 @@ func apiFaults() []story {
 			h.finish()
 			h.server.Down()
 		}},
-		{name: "accepts connections and says nothing, handshakes included, for 30 s", want: good, within: 60 * time.Second, play: func(h *harness) {
+		{name: "accepts connections and says nothing, handshakes included, for 30 s", want: good, within: 65 * time.Second, play: func(h *harness) {
 			h.server.Freeze()
 			h.finish()
 			h.run(30 * time.Second)
@@ -107,20 +107,20 @@ func apiFaults() []story {
 			h.server.FreezeConnections()
 			h.crash()
 		}},
-		{name: "401 until the rotated token is read", want: good, within: 50 * time.Second, play: func(h *harness) {
+		{name: "401 until the rotated token is read", want: good, within: 53 * time.Second, play: func(h *harness) {
 			h.run(10 * time.Second)
 			h.server.SetAcceptedTokens("another")
 			h.finish()
 			time.Sleep(30 * time.Second)
 			h.server.RotateToken("another", false)
 		}},
-		{name: "403 for 40 s, because the Role comes later", want: good, within: 60 * time.Second, play: func(h *harness) {
+		{name: "403 for 40 s, because the Role comes later", want: good, within: 65 * time.Second, play: func(h *harness) {
 			deny(h, "watch pods", "get pods", "get jobs", "patch jobs/status")
 			h.finish()
 			h.run(40 * time.Second)
 			allow(h, "watch pods", "get pods", "get jobs", "patch jobs/status")
 		}},
-		{name: "403 for good", want: nothing, exit: 3, within: 80 * time.Second, play: func(h *harness) {
+		{name: "403 for good", want: nothing, exit: 3, within: 86 * time.Second, play: func(h *harness) {
 			deny(h, "patch jobs/status")
 			h.run(10 * time.Second)
 			h.finish()

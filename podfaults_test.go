@@ -56,7 +56,7 @@ func podFaults() []story {
 			time.Sleep(9 * time.Second)
 			h.terminate(137, "OOMKilled")
 		}},
-		{name: "half a file, the API server down when it would be believed, then killed for its memory", want: oom, exit: 1, within: 40 * time.Second, play: func(h *harness) {
+		{name: "half a file, the API server down when it would be believed, then killed for its memory", want: oom, exit: 1, within: 45 * time.Second, play: func(h *harness) {
 			h.run(10 * time.Second)
 			h.write(halfFile)
 			h.server.Down()
@@ -65,7 +65,7 @@ func podFaults() []story {
 			time.Sleep(10 * time.Second)
 			h.server.Up()
 		}},
-		{name: "crash seen, not delivered yet, and a result after all", want: good, within: 30 * time.Second, play: func(h *harness) {
+		{name: "crash seen, not delivered yet, and a result after all", want: good, within: 36 * time.Second, play: func(h *harness) {
 			h.run(10 * time.Second)
 			h.server.Fault(patches, kubetest.Status(500, "", "not now").Times(8))
 			h.crash()
@@ -166,7 +166,7 @@ func stopFaults() []story {
 			h.delete(10)
 			h.sigterm()
 		}},
-		{name: "SIGTERM with the API server down for 5 s", want: good, within: 25 * time.Second, play: func(h *harness) {
+		{name: "SIGTERM with the API server down for 5 s", want: good, within: 28 * time.Second, play: func(h *harness) {
 			h.run(10 * time.Second)
 			h.server.Down()
 			h.finish()
