@@ -138,6 +138,16 @@ func TestGivenUpConnectionsAreClosed(t *testing.T) {
 	})
 }
 
+// nothingArrives ends a black hole, and looks for PATCHes that nobody waits for.
+func (w *world) nothingArrives() {
+	w.Helper()
+	w.s.Thaw()
+	time.Sleep(5 * time.Second)
+	if n := len(w.s.Requests(jobPatch)); n != 0 {
+		w.Errorf("%d PATCHes have arrived that nobody waits for", n)
+	}
+}
+
 // What was given up does not arrive when a black hole ends: it would replace
 // what has been written since.
 func TestGivenUpRequestsDoNotArrive(t *testing.T) {
@@ -147,11 +157,7 @@ func TestGivenUpRequestsDoNotArrive(t *testing.T) {
 		if err := w.patch(); err == nil {
 			w.Fatal("no time-out")
 		}
-		w.s.Thaw()
-		time.Sleep(5 * time.Second)
-		if n := len(w.s.Requests(jobPatch)); n != 0 {
-			w.Errorf("%d PATCHes have arrived that were given up", n)
-		}
+		w.nothingArrives()
 		if err := w.patch(); err != nil {
 			w.Error(err)
 		}
@@ -170,11 +176,7 @@ func TestRequestsOfEndedClientsDoNotArrive(t *testing.T) {
 		}
 		w.c.Close()
 		time.Sleep(5 * time.Second)
-		w.s.Thaw()
-		time.Sleep(5 * time.Second)
-		if n := len(w.s.Requests(jobPatch)); n != 0 {
-			w.Errorf("%d PATCHes have arrived after the end", n)
-		}
+		w.nothingArrives()
 	})
 }
 
@@ -188,11 +190,7 @@ func TestRequestsOfDeadConnectionsDoNotArrive(t *testing.T) {
 		if err := w.patch(); err == nil || !strings.Contains(err.Error(), "connection lost") {
 			w.Fatalf("got %v, want the ping's error", err)
 		}
-		w.s.Thaw()
-		time.Sleep(5 * time.Second)
-		if n := len(w.s.Requests(jobPatch)); n != 0 {
-			w.Errorf("%d PATCHes have arrived on a dead connection", n)
-		}
+		w.nothingArrives()
 	})
 }
 
