@@ -122,6 +122,7 @@ func (p *process) run(args []string) int {
 // observe runs the observers beside the delivery until the report is made.
 func (p *process) observe(r *reporter) int {
 	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel() // and no wait for what still looks or reads
 	terminated := make(chan struct{})
 	r.jobRead = make(chan struct{})
 	r.obs = watch.New(watch.Config{
@@ -131,11 +132,7 @@ func (p *process) observe(r *reporter) int {
 		Opened:   func() { go r.readJob(ctx) },
 		Stopping: r.client.SetKillAt,
 	})
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		r.obs.Run(ctx)
-	}()
+	go r.obs.Run(ctx)
 	go func() {
 		select {
 		case <-p.signals:
@@ -149,8 +146,6 @@ func (p *process) observe(r *reporter) int {
 		r.log.Debug("a native sidecar that ends is started again; waiting for SIGTERM")
 		<-terminated
 	}
-	cancel()
-	<-done
 	return code
 }
 

@@ -11,7 +11,7 @@ const (
 	// batchSize keeps the reporters of one user within its inotify instances,
 	// of which many systems allow 128.
 	batchSize = 50
-	idle      = 8                     // reporters whose rest is measured
+	idle      = 20                    // reporters whose rest is measured
 	pace      = 20 * time.Millisecond // between two triggers: each report has the machine for itself
 )
 
@@ -110,11 +110,6 @@ func (b *bench) rest(ctx context.Context, run time.Duration) error {
 			all[i] = append(all[i], r)
 		}
 	}
-	select {
-	case <-time.After(run):
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 	figures := []row{
 		{Name: "requests a Job, adapter of " + run.String(), Limit: 3},
 		{Name: "connections a Job, adapter of " + run.String(), Limit: 1},
@@ -127,9 +122,9 @@ func (b *bench) rest(ctx context.Context, run time.Duration) error {
 	for f := range figures {
 		observed[f] = make([][]float64, len(all))
 	}
-	for i := range all {
-		for _, r := range all[i] {
-			values, err := b.finish(ctx, r)
+	for n := range idle { // in the order of their starts: each has its own time
+		for i := range all {
+			values, err := b.finish(ctx, all[i][n], run)
 			if err != nil {
 				return err
 			}
@@ -144,9 +139,14 @@ func (b *bench) rest(ctx context.Context, run time.Duration) error {
 	return nil
 }
 
-// finish lets a resting reporter report, and returns its figures in the order
-// of rest.
-func (b *bench) finish(ctx context.Context, r *reporter) ([]float64, error) {
+// finish lets a resting reporter report when its adapter has taken its time,
+// and returns its figures in the order of rest.
+func (b *bench) finish(ctx context.Context, r *reporter, run time.Duration) ([]float64, error) {
+	select {
+	case <-time.After(time.Until(r.began.Add(run))):
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 	m := memoryOf(r.cmd.Process.Pid)
 	if err := b.writeResult(r); err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // podDocument is what is read of a Pod. encoding/json prepares for every type
@@ -11,9 +12,8 @@ import (
 // and half a megabyte, in a program that reads one. Nor can what is not read be
 // misread when the API grows.
 type podDocument struct {
-	metav1.TypeMeta   `json:",inline"`
-	metav1.ObjectMeta `json:"metadata"`
-	Spec              struct {
+	Metadata metadata `json:"metadata"`
+	Spec     struct {
 		InitContainers                []container          `json:"initContainers"`
 		Containers                    []container          `json:"containers"`
 		RestartPolicy                 corev1.RestartPolicy `json:"restartPolicy"`
@@ -27,6 +27,24 @@ type podDocument struct {
 		InitContainerStatuses []containerStatus     `json:"initContainerStatuses"`
 		ContainerStatuses     []containerStatus     `json:"containerStatuses"`
 	} `json:"status"`
+}
+
+type metadata struct {
+	Name                       string                  `json:"name"`
+	UID                        types.UID               `json:"uid"`
+	ResourceVersion            string                  `json:"resourceVersion"`
+	DeletionTimestamp          *metav1.Time            `json:"deletionTimestamp"`
+	DeletionGracePeriodSeconds *int64                  `json:"deletionGracePeriodSeconds"`
+	OwnerReferences            []metav1.OwnerReference `json:"ownerReferences"`
+	Finalizers                 []string                `json:"finalizers"`
+}
+
+func (m *metadata) meta() metav1.ObjectMeta {
+	return metav1.ObjectMeta{
+		Name: m.Name, UID: m.UID, ResourceVersion: m.ResourceVersion,
+		DeletionTimestamp: m.DeletionTimestamp, DeletionGracePeriodSeconds: m.DeletionGracePeriodSeconds,
+		OwnerReferences: m.OwnerReferences, Finalizers: m.Finalizers,
+	}
 }
 
 type container struct {
@@ -46,8 +64,7 @@ type containerStatus struct {
 
 func (d *podDocument) pod() *corev1.Pod {
 	return &corev1.Pod{
-		TypeMeta:   d.TypeMeta,
-		ObjectMeta: d.ObjectMeta,
+		ObjectMeta: d.Metadata.meta(),
 		Spec: corev1.PodSpec{
 			InitContainers:                containers(d.Spec.InitContainers),
 			Containers:                    containers(d.Spec.Containers),
@@ -85,25 +102,31 @@ func statuses(list []containerStatus) (all []corev1.ContainerStatus) {
 
 // jobDocument is what is read of a Job: its template is a Pod's spec again.
 type jobDocument struct {
-	metav1.TypeMeta   `json:",inline"`
-	metav1.ObjectMeta `json:"metadata"`
-	Spec              struct {
-		BackoffLimit     *int32                    `json:"backoffLimit"`
-		PodFailurePolicy *batchv1.PodFailurePolicy `json:"podFailurePolicy"`
-		Suspend          *bool                     `json:"suspend"`
+	Metadata metadata `json:"metadata"`
+	Spec     struct {
+		BackoffLimit     *int32    `json:"backoffLimit"`
+		PodFailurePolicy *struct{} `json:"podFailurePolicy"` // that there is one
+		Suspend          *bool     `json:"suspend"`
 	} `json:"spec"`
-	Status batchv1.JobStatus `json:"status"`
+	Status struct {
+		Conditions              []batchv1.JobCondition           `json:"conditions"`
+		Failed                  int32                            `json:"failed"`
+		UncountedTerminatedPods *batchv1.UncountedTerminatedPods `json:"uncountedTerminatedPods"`
+	} `json:"status"`
 }
 
 func (d *jobDocument) job() *batchv1.Job {
-	return &batchv1.Job{
-		TypeMeta:   d.TypeMeta,
-		ObjectMeta: d.ObjectMeta,
-		Spec: batchv1.JobSpec{
-			BackoffLimit:     d.Spec.BackoffLimit,
-			PodFailurePolicy: d.Spec.PodFailurePolicy,
-			Suspend:          d.Spec.Suspend,
+	job := &batchv1.Job{
+		ObjectMeta: d.Metadata.meta(),
+		Spec:       batchv1.JobSpec{BackoffLimit: d.Spec.BackoffLimit, Suspend: d.Spec.Suspend},
+		Status: batchv1.JobStatus{
+			Conditions:              d.Status.Conditions,
+			Failed:                  d.Status.Failed,
+			UncountedTerminatedPods: d.Status.UncountedTerminatedPods,
 		},
-		Status: d.Status,
 	}
+	if d.Spec.PodFailurePolicy != nil {
+		job.Spec.PodFailurePolicy = &batchv1.PodFailurePolicy{}
+	}
+	return job
 }

@@ -55,6 +55,7 @@ func TestWhatIsRead(t *testing.T) {
 		wantPod := w.s.UpdatePod(namespace, podName, func(p *corev1.Pod) {
 			p.OwnerReferences = []metav1.OwnerReference{{APIVersion: "batch/v1", Kind: "Job", Name: jobName, UID: w.job.UID, Controller: &yes}}
 			p.Finalizers = []string{batchv1.JobTrackingFinalizer}
+			p.DeletionTimestamp, p.DeletionGracePeriodSeconds = &at, &grace
 			p.Spec, p.Status = *pod.DeepCopy(), *podStatus.DeepCopy()
 			p.Spec.NodeName, p.Status.PodIP = "node-1", "10.1.2.3" // of no interest
 			p.Spec.Containers[0].Image, p.Spec.InitContainers[0].Env[0].Value = "adapter:1", "job"
@@ -64,10 +65,10 @@ func TestWhatIsRead(t *testing.T) {
 			j.Spec, j.Status = *job.DeepCopy(), *jobStatus.DeepCopy()
 			j.Spec.Template.Spec = pod
 		})
-		wantPod.TypeMeta = metav1.TypeMeta{Kind: "Pod", APIVersion: "v1"}
-		wantPod.Spec, wantPod.Status = pod, podStatus
-		wantJob.TypeMeta = metav1.TypeMeta{Kind: "Job", APIVersion: "batch/v1"}
-		wantJob.Spec, wantJob.Status = job, jobStatus
+		wantPod = &corev1.Pod{ObjectMeta: metaRead(wantPod.ObjectMeta), Spec: pod, Status: podStatus}
+		wantJob = &batchv1.Job{ObjectMeta: metaRead(wantJob.ObjectMeta), Spec: job, Status: jobStatus}
+		wantJob.Spec.PodFailurePolicy = &batchv1.PodFailurePolicy{} // that there is one
+		wantJob.Status.Active = 0
 
 		same := func(what string, got, want any) {
 			if diff := cmp.Diff(want, got); diff != "" {
@@ -87,4 +88,13 @@ func TestWhatIsRead(t *testing.T) {
 		}
 		same("the Job that was read", gotJob, wantJob)
 	})
+}
+
+// metaRead is what is read of an object's metadata.
+func metaRead(m metav1.ObjectMeta) metav1.ObjectMeta {
+	return metav1.ObjectMeta{
+		Name: m.Name, UID: m.UID, ResourceVersion: m.ResourceVersion,
+		DeletionTimestamp: m.DeletionTimestamp, DeletionGracePeriodSeconds: m.DeletionGracePeriodSeconds,
+		OwnerReferences: m.OwnerReferences, Finalizers: m.Finalizers,
+	}
 }
