@@ -39,16 +39,14 @@ func (v Verdict) For(job *batchv1.Job, pod *corev1.Pod) contract.Outcome {
 	}
 	why := append([]string(nil), v.cut.causes...)
 	if job != nil {
-		for _, kind := range []batchv1.JobConditionType{batchv1.JobFailed, batchv1.JobFailureTarget, batchv1.JobComplete} {
-			c := trueCondition(job, kind)
-			if c == nil {
-				continue
-			}
-			if c.Reason == batchv1.JobReasonDeadlineExceeded {
-				return contract.JobDeadline(phrase(c.Reason, c.Message), v.cut.adapter)
-			}
-			why = append(why, "Job "+string(kind)+": "+phrase(c.Reason, c.Message))
-			break
+		c := over(job)
+		switch {
+		case c != nil && c.Reason == batchv1.JobReasonDeadlineExceeded:
+			return contract.JobDeadline(phrase(c.Reason, c.Message), v.cut.adapter)
+		case c != nil:
+			why = append(why, "Job "+string(c.Type)+": "+phrase(c.Reason, c.Message))
+		case job.DeletionTimestamp != nil:
+			why = append(why, "the Job is being deleted")
 		}
 		if suspended(job) {
 			why = append(why, "the Job is suspended")
@@ -63,10 +61,14 @@ func (v Verdict) For(job *batchv1.Job, pod *corev1.Pod) contract.Outcome {
 	return contract.Interrupted(mayTryAgain(job, pod), why...)
 }
 
-func trueCondition(job *batchv1.Job, kind batchv1.JobConditionType) *batchv1.JobCondition {
-	for i := range job.Status.Conditions {
-		if c := &job.Status.Conditions[i]; c.Type == kind && c.Status == corev1.ConditionTrue {
-			return c
+// over is the condition that says that the Job is, or will be once its Pods
+// have ended; nil where it goes on.
+func over(job *batchv1.Job) *batchv1.JobCondition {
+	for _, kind := range []batchv1.JobConditionType{batchv1.JobFailed, batchv1.JobFailureTarget, batchv1.JobComplete, batchv1.JobSuccessCriteriaMet} {
+		for i := range job.Status.Conditions {
+			if c := &job.Status.Conditions[i]; c.Type == kind && c.Status == corev1.ConditionTrue {
+				return c
+			}
 		}
 	}
 	return nil
@@ -78,13 +80,8 @@ func suspended(job *batchv1.Job) bool { return job.Spec.Suspend != nil && *job.S
 // be told the answer is no: on a Job that is over, Unknown would leave its
 // reader waiting for ever.
 func mayTryAgain(job *batchv1.Job, pod *corev1.Pod) bool {
-	if job == nil {
+	if job == nil || over(job) != nil || job.DeletionTimestamp != nil {
 		return false
-	}
-	for _, kind := range []batchv1.JobConditionType{batchv1.JobFailureTarget, batchv1.JobFailed, batchv1.JobComplete} {
-		if trueCondition(job, kind) != nil {
-			return false
-		}
 	}
 	limit := int32(6) // the API's default
 	if job.Spec.BackoffLimit != nil {

@@ -6,6 +6,7 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/openshift-hyperfleet/status-reporter/contract"
@@ -32,6 +33,7 @@ func backoffLimit(n int32) func(*batchv1.Job) {
 }
 func failedPods(n int32) func(*batchv1.Job) { return func(j *batchv1.Job) { j.Status.Failed = n } }
 func isSuspended(j *batchv1.Job)            { yes := true; j.Spec.Suspend = &yes }
+func jobDeleted(j *batchv1.Job)             { now := metav1.Now(); j.DeletionTimestamp = &now }
 func uncounted(uids ...types.UID) func(*batchv1.Job) {
 	return func(j *batchv1.Job) {
 		j.Status.UncountedTerminatedPods = &batchv1.UncountedTerminatedPods{Failed: uids}
@@ -69,6 +71,14 @@ func TestVerdictFor(t *testing.T) {
 			"False AdapterInterrupted: " + stopped + "Job Failed: B"},
 		{"Job complete", nil, "", job(condition(batchv1.JobComplete, "True", "CompletionsReached", "")),
 			"False AdapterInterrupted: " + stopped + "Job Complete: CompletionsReached"},
+		{"Job is to be complete", nil, "", job(condition(batchv1.JobSuccessCriteriaMet, "True", "SuccessPolicy", "Matched rules at index 0")),
+			"False AdapterInterrupted: " + stopped + "Job SuccessCriteriaMet: SuccessPolicy: Matched rules at index 0"},
+		{"Job complete comes before SuccessCriteriaMet", nil, "", job(condition(batchv1.JobSuccessCriteriaMet, "True", "A", ""), condition(batchv1.JobComplete, "True", "B", "")),
+			"False AdapterInterrupted: " + stopped + "Job Complete: B"},
+		{"Job deleted", []string{"the Pod is being deleted"}, "", job(jobDeleted),
+			"False AdapterInterrupted: " + stopped + "the Pod is being deleted; the Job is being deleted"},
+		{"Job failed and deleted", nil, "", job(jobDeleted, condition(batchv1.JobFailed, "True", "B", "")),
+			"False AdapterInterrupted: " + stopped + "Job Failed: B"},
 		{"a condition that is not true", nil, "", job(condition(batchv1.JobFailed, "False", "B", "")),
 			"Unknown AdapterInterrupted: " + stopped + "the reporter received SIGTERM"},
 		{"Job's deadline", []string{"the Pod is being deleted"}, "", job(failing),
@@ -142,6 +152,8 @@ func TestMayTryAgain(t *testing.T) {
 		{"to fail", job(condition(batchv1.JobFailureTarget, "True", "", "")), pod(tracked), false},
 		{"failed", job(condition(batchv1.JobFailed, "True", "", "")), pod(tracked), false},
 		{"complete", job(condition(batchv1.JobComplete, "True", "", "")), pod(tracked), false},
+		{"to be complete", job(condition(batchv1.JobSuccessCriteriaMet, "True", "", "")), pod(tracked), false},
+		{"deleted", job(jobDeleted), pod(tracked), false},
 		{"failed, with a policy and suspended", job(policy, isSuspended, condition(batchv1.JobFailed, "True", "", "")), pod(tracked), false},
 		{"not failed", job(condition(batchv1.JobFailed, "False", "", "")), pod(tracked), true},
 		{"another condition", job(condition(batchv1.JobSuspended, "True", "", "")), pod(tracked), true},
