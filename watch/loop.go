@@ -221,6 +221,7 @@ func (l *loop) take(n podNews, began moment) {
 		if fresh {
 			l.s.podFailed = l.s.moment // it tells of now, whenever it began
 			l.retry = l.s.now.Add(l.pause.Next(wish(n.err)))
+			l.quiet = l.quiet || l.s.endIsDue()
 		}
 		return
 	case code(n.err) == http.StatusNotFound && l.s.pod != nil:

@@ -217,6 +217,22 @@ func TestStopEndIsDue(t *testing.T) {
 			t.Errorf("told after %v, want soon after SIGTERM", at)
 		}
 	})
+	f = newFakePods(pod(asSidecar))
+	f.fail(answer{code: 403}, nil, nil)
+	run(t, f, func(t *testing.T, r *rig) { // and a reading that fails does not end the readings
+		r.until(9 * sec)
+		f.lag()
+		r.until(10 * sec)
+		r.sigterm()
+		pass(30 * time.Millisecond)
+		r.fail(answer{code: 403}, errNetwork, nil)
+		r.until(11 * sec)
+		r.set(pod(asSidecar, ends(137, "OOMKilled")))
+		r.fail(answer{code: 403}, nil, nil)
+		if at := r.comes(oom); at > 13*sec {
+			t.Errorf("told after %v, want soon after the Pod can be read again", at)
+		}
+	})
 	run(t, newFakePods(pod(asSidecar)), func(t *testing.T, r *rig) {
 		r.until(10 * sec)
 		r.sigterm()
