@@ -87,6 +87,21 @@ func apiFaults() []story {
 			play: onPatch(kubetest.Status(429, metav1.StatusReasonTooManyRequests, "slow down").Header("Retry-After", "7").Times(3))},
 		{name: "429 with a Retry-After of a day", want: good, within: 48 * time.Second, atLeast: 40 * time.Second, most: 4,
 			play: onPatch(kubetest.Status(429, metav1.StatusReasonTooManyRequests, "slow down").Header("Retry-After", "86400"))},
+		{name: "the time-out is held up on the way, and comes after the result", want: good, play: func(h *harness) {
+			h.server.Fault(patches, kubetest.HangRequest())
+			h.run(302 * time.Second)
+			h.finish()
+			h.awaitReport()
+			h.resend(h.server.Requests(patches)[0])
+		}},
+		{name: "the fault of an unfinished file is held up on the way, and comes after the result", want: good, play: func(h *harness) {
+			h.server.Fault(patches, kubetest.HangRequest())
+			h.write(goodFile[:20])
+			h.run(12 * time.Second)
+			h.finish()
+			h.awaitReport()
+			h.resend(h.server.Requests(patches)[0])
+		}},
 		{name: "each answer comes 2 s late", want: good, within: 20 * time.Second, play: func(h *harness) {
 			h.server.Fault(anything, kubetest.Proceed().After(2*time.Second).Forever())
 			h.run(10 * time.Second)

@@ -2,7 +2,10 @@ package main
 
 import (
 	"bytes"
+	"crypto/tls"
 	"encoding/json"
+	"net"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -64,6 +67,24 @@ func decode[T any](t *testing.T, data []byte) *T {
 		t.Fatal(err)
 	}
 	return v
+}
+
+// resend has the server receive a request once more, on a connection of its own.
+func (h *harness) resend(r kubetest.Request) {
+	h.t.Helper()
+	transport := &http.Transport{DialContext: h.server.Dial, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
+	defer transport.CloseIdleConnections()
+	url := "https://" + net.JoinHostPort(h.server.Host(), h.server.Port()) + r.Path
+	req, err := http.NewRequestWithContext(h.t.Context(), r.Method, url, bytes.NewReader(r.Body))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	req.Header = http.Header{"Authorization": {"Bearer " + h.server.Token()}, "Content-Type": {r.ContentType}}
+	answer, err := transport.RoundTrip(req)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	answer.Body.Close()
 }
 
 // acknowledged lists the patches that the server itself answered with success.

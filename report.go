@@ -283,13 +283,16 @@ func (d *delivery) wait(v watch.Verdict, err error) time.Duration {
 	return min(d.pause.Next(retryAfter(err)), max(left/2, min(left, 100*time.Millisecond)))
 }
 
-// attempt writes the outcome, unless it stands as delivered already.
+// attempt writes the outcome, unless it stands as delivered already. What may
+// be replaced is sent with the resourceVersion of a Job just read: a PATCH that
+// is held up on the way must not replace what came after it.
 func (d *delivery) attempt(ctx context.Context, v watch.Verdict) (contract.Outcome, error) {
 	d.readPod(ctx)
 	job, _ := d.lastJob()
 	outcome := v.For(job, nil)
 	uid := d.uid()
-	if v.NeedsJob() || uid == "" {
+	guarded := v.Open || v.NeedsJob()
+	if guarded || uid == "" {
 		fresh, err := d.getJob(ctx)
 		switch {
 		case err == nil && uid != "" && fresh.UID != uid:
@@ -314,11 +317,12 @@ func (d *delivery) attempt(ctx context.Context, v watch.Verdict) (contract.Outco
 		return outcome, nil
 	}
 	patch := kubeapi.StatusPatch{UID: uid, Condition: d.condition(outcome, job)}
-	if v.NeedsJob() && outcome.Reason == contract.ReasonAdapterInterrupted && job != nil {
-		if c := kubeapi.Condition(job, d.cfg.conditionType); c != nil && !d.sent[outcomeOf(c)] && outweighs(c, outcome) {
+	if guarded && job != nil {
+		c := kubeapi.Condition(job, d.cfg.conditionType)
+		if c != nil && outcome.Reason == contract.ReasonAdapterInterrupted && !d.sent[outcomeOf(c)] && outweighs(c, outcome) {
 			return outcome, fmt.Errorf("%w: %s=%s (%s)", errStands, c.Type, c.Status, c.Reason)
 		}
-		patch.ResourceVersion = job.ResourceVersion // a replacement Pod may be faster still
+		patch.ResourceVersion = job.ResourceVersion
 	}
 	d.sent[outcome] = true
 	after, err := d.client.PatchJobStatus(ctx, patch)
