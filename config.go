@@ -117,11 +117,25 @@ func (p *parser) path(name, otherwise string) string {
 		p.fail(name, "must be an absolute path, is %q", shorten(v))
 		return v
 	}
-	info, err := os.Stat(v)
-	if strings.HasSuffix(v, "/") || strings.HasSuffix(v, "/.") || err == nil && info.IsDir() {
+	if strings.HasSuffix(v, "/") || strings.HasSuffix(v, "/.") || isDirectory(v) {
 		p.fail(name, "must be the path of the result file, but %q is a directory", shorten(v))
 	}
 	return filepath.Clean(v)
+}
+
+// isDirectory does not wait for a network filesystem that never answers.
+func isDirectory(path string) bool {
+	is := make(chan bool, 1)
+	go func() {
+		info, err := os.Stat(path)
+		is <- err == nil && info.IsDir()
+	}()
+	select {
+	case answer := <-is:
+		return answer
+	case <-time.After(time.Second):
+		return false
+	}
 }
 
 func (p *parser) seconds(name string, otherwise uint64) time.Duration {

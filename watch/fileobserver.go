@@ -30,17 +30,19 @@ type fileEvent struct {
 // found is a look that began at a moment and a time.
 type found struct {
 	look
-	began moment
-	at    time.Time
+	began   moment
+	at      time.Time
+	events  <-chan fileEvent // of a subscription that was made before the look; nil: of none
+	refusal error            // to subscribe
 }
 
-// fileObserver looks at the result file when there is reason to. Looks are made
-// by a goroutine of their own, since a network filesystem may never answer.
+// fileObserver looks at the result file when there is reason to. A goroutine of
+// its own subscribes and looks, since a network filesystem may never answer.
 type fileObserver struct {
-	path     string
-	lookAt   func(path string) look
-	pollOnly bool
-	log      *slog.Logger
+	path      string
+	lookAt    func(path string) look
+	subscribe func(ctx context.Context, path string) (<-chan fileEvent, error) // nil: poll only
+	log       *slog.Logger
 
 	events  <-chan fileEvent // nil while not subscribed
 	found   chan found
@@ -58,16 +60,18 @@ type fileObserver struct {
 }
 
 func newFileObserver(path string, pollOnly bool, log *slog.Logger) *fileObserver {
-	return &fileObserver{path: path, lookAt: lookAt, pollOnly: pollOnly, log: log, found: make(chan found, 1), tokens: lookBurst, filled: time.Now()}
+	o := &fileObserver{path: path, lookAt: lookAt, subscribe: subscribe, log: log, found: make(chan found, 1), tokens: lookBurst, filled: time.Now()}
+	if pollOnly {
+		o.subscribe = nil
+	}
+	return o
 }
 
-// poll asks for a look every interval, or more rarely where events do. First subscribe, then look.
-func (o *fileObserver) poll(ctx context.Context, now time.Time, interval time.Duration) {
-	if now.Before(o.nextPoll(interval)) {
-		return
+// poll asks for a look every interval, or more rarely where events do.
+func (o *fileObserver) poll(now time.Time, interval time.Duration) {
+	if !now.Before(o.nextPoll(interval)) {
+		o.want, o.polled = true, now
 	}
-	o.subscribe(ctx)
-	o.want, o.polled = true, now
 }
 
 func (o *fileObserver) nextPoll(interval time.Duration) time.Time {
@@ -80,30 +84,12 @@ func (o *fileObserver) nextPoll(interval time.Duration) time.Time {
 	return o.polled.Add(interval)
 }
 
-// subscribe does so unless it is done already. Where it cannot be done, the
-// looks at every poll interval go on.
-func (o *fileObserver) subscribe(ctx context.Context) {
-	if o.events != nil || o.pollOnly {
-		return
-	}
-	events, err := subscribe(ctx, o.path)
-	if err != nil {
-		if text := err.Error(); text != o.complaint {
-			o.complaint = text
-			o.log.Debug("no file events; looking every poll interval", "error", err)
-		}
-		return
-	}
-	o.events, o.complaint = events, ""
-}
-
 // take takes in an event; ok is false when there will be no more of them.
-func (o *fileObserver) take(ctx context.Context, ev fileEvent, ok bool) {
+func (o *fileObserver) take(ev fileEvent, ok bool) {
 	switch {
 	case !ok || ev.lost:
 		if !ok {
 			o.events = nil
-			o.subscribe(ctx)
 		}
 		o.want, o.writing, o.created = true, false, false
 	case ev.other:
@@ -120,11 +106,11 @@ func (o *fileObserver) take(ctx context.Context, ev fileEvent, ok bool) {
 
 // look begins a look where one is needed for a decision or wanted and within
 // the rate. A needed look does not wait for one under way that does not answer.
-func (o *fileObserver) look(needed bool, began moment, now time.Time, patience time.Duration) {
+func (o *fileObserver) look(ctx context.Context, needed bool, began moment, now time.Time, patience time.Duration) {
 	if !o.looking.IsZero() {
 		if needed && now.Sub(o.looking) >= patience {
 			select {
-			case o.found <- found{look{kind: fileNotYet, err: errors.New("not readable: the filesystem does not answer")}, began, now}:
+			case o.found <- found{look: look{kind: fileNotYet, err: errors.New("not readable: the filesystem does not answer")}, began: began, at: now}:
 			default: // it has just answered
 			}
 		}
@@ -134,7 +120,18 @@ func (o *fileObserver) look(needed bool, began moment, now time.Time, patience t
 		return
 	}
 	o.want, o.looking = false, now
-	go func() { o.found <- found{o.lookAt(o.path), began, now} }()
+	subscribe := o.subscribe
+	if o.events != nil {
+		subscribe = nil
+	}
+	go func() {
+		f := found{began: began, at: now}
+		if subscribe != nil { // first subscribe, then look: nothing happens in between
+			f.events, f.refusal = subscribe(ctx, o.path)
+		}
+		f.look = o.lookAt(o.path)
+		o.found <- f
+	}()
 }
 
 // done takes note of a look that has come back.
@@ -143,6 +140,13 @@ func (o *fileObserver) done(f found) {
 		o.looking = time.Time{}
 	}
 	o.link, o.told = f.link, f.eventful()
+	switch {
+	case f.events != nil:
+		o.events, o.complaint = f.events, ""
+	case f.refusal != nil && f.refusal.Error() != o.complaint:
+		o.complaint = f.refusal.Error()
+		o.log.Debug("no file events; looking every poll interval", "error", f.refusal)
+	}
 	// A created file has a writer, unless it was made by linking.
 	o.writing = o.writing || o.created && f.alone
 	o.created = false

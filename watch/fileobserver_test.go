@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"math"
@@ -18,8 +19,8 @@ func newTestObserver() *fileObserver {
 }
 
 // looked begins a look, and waits for it where it has begun.
-func (o *fileObserver) looked(needed bool, now time.Time) bool {
-	o.look(needed, 1, now, lookPatience)
+func (o *fileObserver) looked(t *testing.T, needed bool, now time.Time) bool {
+	o.look(t.Context(), needed, 1, now, lookPatience)
 	if o.looking.IsZero() {
 		return false
 	}
@@ -32,7 +33,7 @@ func TestLookRate(t *testing.T) {
 	count := func(from, to time.Duration) (n int) {
 		for at := from; at < to; at += time.Millisecond { // an adapter that rewrites its file in a loop
 			o.want = true
-			if o.looked(false, start.Add(at)) {
+			if o.looked(t, false, start.Add(at)) {
 				n++
 			}
 		}
@@ -50,7 +51,7 @@ func TestLookRate(t *testing.T) {
 	rate := 0
 	for at := time.Minute; at < 2*time.Minute; at += 30 * time.Millisecond { // no whole part of the interval
 		o.want = true
-		if o.looked(false, start.Add(at)) {
+		if o.looked(t, false, start.Add(at)) {
 			rate++
 		}
 	}
@@ -65,11 +66,11 @@ func TestLookRate(t *testing.T) {
 // A look that a decision needs does not wait for the rate, nor is an unwanted one made.
 func TestLookNeeded(t *testing.T) {
 	o := newTestObserver()
-	if o.looked(false, start) {
+	if o.looked(t, false, start) {
 		t.Error("a look that nobody wants")
 	}
 	for range 100 {
-		if !o.looked(true, start) {
+		if !o.looked(t, true, start) {
 			t.Fatal("a needed look was not made")
 		}
 	}
@@ -87,7 +88,7 @@ func TestLookBegins(t *testing.T) {
 		return success
 	}
 	o.want = true
-	o.look(false, 7, start, lookPatience)
+	o.look(t.Context(), false, 7, start, lookPatience)
 	if o.want {
 		t.Error("still wanted")
 	}
@@ -96,7 +97,7 @@ func TestLookBegins(t *testing.T) {
 		t.Errorf("found %+v; want the result, from moment 7 and the time of its beginning", f)
 	}
 	o.want = true
-	o.look(true, 8, start.Add(sec), lookPatience)
+	o.look(t.Context(), true, 8, start.Add(sec), lookPatience)
 	if len(o.found) != 0 {
 		t.Error("two looks at a time")
 	}
@@ -104,7 +105,7 @@ func TestLookBegins(t *testing.T) {
 	if !o.want {
 		t.Error("a look wanted during another is lost")
 	}
-	if !o.looked(false, start.Add(sec)) {
+	if !o.looked(t, false, start.Add(sec)) {
 		t.Error("no look after the first has come back")
 	}
 }
@@ -115,9 +116,9 @@ func TestLookHangs(t *testing.T) {
 	answer := make(chan look)
 	o.lookAt = func(string) look { return <-answer }
 	o.want = true
-	o.look(false, 1, start, lookPatience)
-	o.look(true, 2, start.Add(lookPatience-1), lookPatience)
-	o.look(false, 2, start.Add(time.Hour), lookPatience)
+	o.look(t.Context(), false, 1, start, lookPatience)
+	o.look(t.Context(), true, 2, start.Add(lookPatience-1), lookPatience)
+	o.look(t.Context(), false, 2, start.Add(time.Hour), lookPatience)
 	if len(o.found) != 0 {
 		t.Fatal("given up too early, or though nobody waits")
 	}
@@ -127,7 +128,7 @@ func TestLookHangs(t *testing.T) {
 	if at := o.wake(false, lookPatience); !at.IsZero() {
 		t.Errorf("woken at %v though nobody waits", at)
 	}
-	o.look(true, 2, start.Add(lookPatience), lookPatience)
+	o.look(t.Context(), true, 2, start.Add(lookPatience), lookPatience)
 	f := <-o.found
 	if f.kind != fileNotYet || f.err.Error() != "not readable: the filesystem does not answer" || f.began != 2 {
 		t.Fatalf("found %+v; want it to be unreadable at moment 2", f)
@@ -136,7 +137,7 @@ func TestLookHangs(t *testing.T) {
 	if o.looking.IsZero() {
 		t.Error("the look under way is forgotten: the next would hang as well")
 	}
-	o.look(true, 3, start.Add(lookPatience+1), lookPatience) // those who ask later need not wait again
+	o.look(t.Context(), true, 3, start.Add(lookPatience+1), lookPatience) // those who ask later need not wait again
 	if f = <-o.found; f.began != 3 {
 		t.Errorf("found %+v; want an answer for moment 3", f)
 	}
@@ -157,8 +158,8 @@ func TestLookHangs(t *testing.T) {
 func TestLookAnswersAtTheLastMoment(t *testing.T) {
 	o := newTestObserver()
 	o.looking = start
-	o.found <- found{success, 1, start}
-	o.look(true, 2, start.Add(lookPatience), lookPatience)
+	o.found <- found{look: success, began: 1, at: start}
+	o.look(t.Context(), true, 2, start.Add(lookPatience), lookPatience)
 	if f := <-o.found; f.kind != fileValid {
 		t.Errorf("found %+v; want the result", f)
 	}
@@ -206,10 +207,10 @@ func TestPoll(t *testing.T) {
 			var polls []time.Duration
 			for at := time.Duration(0); at <= 4*test.want; at += 100 * time.Millisecond {
 				now := start.Add(at)
-				if o.poll(t.Context(), now, interval); o.want {
+				if o.poll(now, interval); o.want {
 					polls = append(polls, at)
 				}
-				o.looked(false, now)
+				o.looked(t, false, now)
 			}
 			if want := []time.Duration{0, test.want, 2 * test.want, 3 * test.want, 4 * test.want}; !slices.Equal(polls, want) {
 				t.Errorf("polls at %v, want %v", polls, want)
@@ -222,9 +223,9 @@ func TestPoll(t *testing.T) {
 func TestPollAfterEvents(t *testing.T) {
 	o := newTestObserver()
 	o.events = make(chan fileEvent)
-	o.poll(t.Context(), start, time.Minute)
-	o.looked(false, start)
-	o.take(t.Context(), fileEvent{}, false)
+	o.poll(start, time.Minute)
+	o.looked(t, false, start)
+	o.take(fileEvent{}, false)
 	if at := o.nextPoll(time.Minute); !at.Equal(start.Add(time.Minute)) {
 		t.Errorf("the next poll is at %v, want %v", at, start.Add(time.Minute))
 	}
@@ -234,8 +235,8 @@ func TestPollAfterEvents(t *testing.T) {
 func TestPollLongest(t *testing.T) {
 	o := newTestObserver()
 	o.events = make(chan fileEvent)
-	o.poll(t.Context(), start, time.Duration(math.MaxInt64))
-	o.looked(false, start)
+	o.poll(start, time.Duration(math.MaxInt64))
+	o.looked(t, false, start)
 	if at := o.nextPoll(time.Duration(math.MaxInt64)); !at.After(start) {
 		t.Errorf("the next poll is at %v", at)
 	}
@@ -286,7 +287,7 @@ func TestFileEvents(t *testing.T) {
 			for _, happens := range test.story {
 				switch x := happens.(type) {
 				case fileEvent:
-					o.take(t.Context(), x, true)
+					o.take(x, true)
 				case look:
 					o.done(found{look: x})
 				}
@@ -302,8 +303,30 @@ func TestFileEvents(t *testing.T) {
 func TestFileEventsEnd(t *testing.T) {
 	o := newTestObserver()
 	o.events, o.writing = make(chan fileEvent), true
-	o.take(t.Context(), fileEvent{}, false)
+	o.take(fileEvent{}, false)
 	if o.events != nil || !o.want || o.writing {
 		t.Errorf("events %v, look wanted %v, writer known %v; want none, a look, none", o.events, o.want, o.writing)
+	}
+}
+
+// TestSubscribeHangs: a filesystem that does not answer holds up nothing but its
+// own looks.
+func TestSubscribeHangs(t *testing.T) {
+	o := newTestObserver()
+	answer := make(chan struct{})
+	events := make(chan fileEvent)
+	o.subscribe = func(context.Context, string) (<-chan fileEvent, error) {
+		<-answer
+		return events, nil
+	}
+	o.look(t.Context(), true, 1, start, lookPatience)
+	o.look(t.Context(), true, 2, start.Add(lookPatience), lookPatience)
+	f := <-o.found
+	if o.done(f); f.kind != fileNotYet || o.looking.IsZero() {
+		t.Errorf("found %+v; want to be told that nothing answers, of a look that is under way", f)
+	}
+	close(answer)
+	if o.done(<-o.found); o.events != events || !o.looking.IsZero() {
+		t.Errorf("events %v, looking since %v; want the subscription, and no look", o.events, o.looking)
 	}
 }

@@ -17,8 +17,15 @@ func TestSubscribeAgain(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "results", "r.json")
 	var log strings.Builder
 	o := newFileObserver(path, false, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	poll := func() look {
+		t.Helper()
+		o.look(t.Context(), true, 1, time.Now(), patience)
+		f := <-o.found
+		o.done(f)
+		return f.look
+	}
 	for range 3 {
-		o.subscribe(t.Context())
+		poll()
 	}
 	if n := strings.Count(log.String(), "\n"); o.events != nil || n != 1 {
 		t.Fatalf("events %v and %d log lines; want none and one:\n%s", o.events, n, &log)
@@ -27,8 +34,7 @@ func TestSubscribeAgain(t *testing.T) {
 
 	// Without descriptors nothing can be opened: that may pass, for looks as well.
 	withoutDescriptors(t, func() {
-		o.subscribe(t.Context())
-		if l := lookAt(path); l.kind != fileNotYet || l.err.Error() != "not readable: too many open files" {
+		if l := poll(); l.kind != fileNotYet || l.err.Error() != "not readable: too many open files" {
 			t.Errorf("look: kind %d, error %v; want to be told later", l.kind, l.err)
 		}
 	})
@@ -36,9 +42,9 @@ func TestSubscribeAgain(t *testing.T) {
 		t.Fatalf("events %v; want none for lack of descriptors:\n%s", o.events, &log)
 	}
 
-	o.subscribe(t.Context())
+	poll()
 	events := o.events
-	o.subscribe(t.Context())
+	poll()
 	if events == nil || o.events != events {
 		t.Fatalf("events %v, then %v; want one subscription", events, o.events)
 	}
@@ -52,10 +58,13 @@ func TestSubscribeAgain(t *testing.T) {
 	for ok := true; ok; {
 		var ev fileEvent
 		ev, ok = next(t, events)
-		o.take(t.Context(), ev, ok)
+		o.take(ev, ok)
 	}
-	if o.events == nil || o.events == events || !o.want {
-		t.Errorf("events %v (before: %v), look wanted %v; want a new subscription and a look", o.events, events, o.want)
+	if o.events != nil || !o.want {
+		t.Errorf("events %v, look wanted %v; want none, and a look that subscribes", o.events, o.want)
+	}
+	if poll(); o.events == nil || o.events == events {
+		t.Errorf("events %v (before: %v); want a new subscription", o.events, events)
 	}
 }
 

@@ -94,14 +94,14 @@ func (l *loop) run(ctx context.Context, all *sync.WaitGroup) {
 	defer timer.Stop()
 	for ctx.Err() == nil {
 		now := time.Now()
-		l.file.poll(ctx, now, l.cfg.Poll)
+		l.file.poll(now, l.cfg.Poll)
 		l.s.note(now)
 		step := l.s.decide()
 		l.publish(step.speak)
 		if l.s.stop.begun() {
 			l.stopping()
 		}
-		l.file.look(step.look || len(l.askers) > 0, l.s.moment, now, l.patience(now))
+		l.file.look(ctx, step.look || len(l.askers) > 0, l.s.moment, now, l.patience(now))
 		if (step.read || l.quiet && !now.Before(l.calm)) && !l.reading && !now.Before(l.retry) {
 			l.read(ctx, all)
 		}
@@ -110,7 +110,7 @@ func (l *loop) run(ctx context.Context, all *sync.WaitGroup) {
 		case <-ctx.Done():
 		case <-timer.C:
 		case ev, ok := <-l.file.events:
-			l.file.take(ctx, ev, ok)
+			l.file.take(ev, ok)
 			l.s.writing = l.file.writing
 		case found := <-l.file.found:
 			l.saw(found)

@@ -56,7 +56,7 @@ func TestLookAgainInOneStep(t *testing.T) {
 	done := make(chan struct{})
 	l := &loop{Observer: o, file: newFileObserver("r.json", true, o.log), askers: []asker{{1, done}}}
 	l.s = state{deadline: time.Now().Add(time.Hour), moment: 1}
-	l.saw(found{success, 1, time.Now()})
+	l.saw(found{look: success, began: 1, at: time.Now()})
 	<-done
 	if v, ok := o.Verdict(); !ok || !v.Own {
 		t.Errorf("verdict %+v, want the result", v)
