@@ -27,16 +27,20 @@ func checkRows(t *testing.T, rows []row) {
 	t.Helper()
 	for _, r := range rows {
 		t.Run(r.name, func(t *testing.T) {
-			s := &state{path: "/results/r.json", wait: time.Minute, settle: 10 * time.Second, deadline: start.Add(time.Minute), now: start}
-			for _, happens := range r.story {
-				happens(s)
-			}
-			s.note(s.now)
-			if got := describe(s.decide()); got != r.want {
+			if got := describe(decideAfter(r.story)); got != r.want {
 				t.Errorf("\n got %s\nwant %s", got, r.want)
 			}
 		})
 	}
+}
+
+func decideAfter(story []event) step {
+	s := &state{path: "/results/r.json", wait: time.Minute, settle: 10 * time.Second, deadline: start.Add(time.Minute), now: start}
+	for _, happens := range story {
+		happens(s)
+	}
+	s.note(s.now)
+	return s.decide()
 }
 
 // describe puts a step into words. The outcome of an interruption is that for a
@@ -263,12 +267,7 @@ func TestVerdictOpen(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			s := &state{path: "/results/r.json", wait: time.Minute, settle: 10 * time.Second, deadline: start.Add(time.Minute), now: start}
-			for _, happens := range test.story {
-				happens(s)
-			}
-			s.note(s.now)
-			v := s.decide().speak
+			v := decideAfter(test.story).speak
 			if v == nil || v.Open != test.want {
 				t.Errorf("%+v, want one with Open %v", v, test.want)
 			}
