@@ -34,6 +34,7 @@ const (
 	watchSilence  = 2 * time.Minute  // servers send a bookmark about every minute
 	firstEvent    = 5 * time.Second  // the present state is due at once
 	healthyAfter  = 10 * time.Second // a watch that held this long did not fail at the start
+	minWatchPause = time.Second      // the most of the first one: a server that ends cuts a thousand watches at once
 	maxWatchPause = 10 * time.Second
 )
 
@@ -93,7 +94,7 @@ type podObserver struct {
 }
 
 func (o *podObserver) run(ctx context.Context) {
-	pause := backoff.Backoff{Min: 100 * time.Millisecond, Max: maxWatchPause}
+	pause := backoff.Backoff{Min: minWatchPause, Max: maxWatchPause}
 	expired := false
 	for ctx.Err() == nil {
 		began := time.Now()

@@ -96,7 +96,7 @@ func TestWatchHonoursRetryAfter(t *testing.T) {
 		f.fail(answer{code: 429, wait: 7 * time.Second}, nil, nil)
 		o := observe(t, f, minPodPoll)
 		pass(20 * time.Second)
-		if w := o.calls("watch"); len(w) < 2 || w[1].at < 7*time.Second || w[1].at > 7*time.Second+100*time.Millisecond {
+		if w := o.calls("watch"); len(w) < 2 || w[1].at < 7*time.Second || w[1].at > 7*time.Second+minWatchPause {
 			t.Errorf("watches %+v; want the second after 7 s", w)
 		}
 	})
@@ -114,11 +114,38 @@ func TestWatchPauseStartsAnew(t *testing.T) {
 		pass(time.Hour)
 		w := o.calls("watch")
 		for i := 22; i < len(w); i++ {
-			if gap := w[i].at - w[i-1].at; gap > healthyAfter+200*time.Millisecond {
+			if gap := w[i].at - w[i-1].at; gap > healthyAfter+minWatchPause {
 				t.Fatalf("a pause of %v after a watch that held", gap-healthyAfter)
 			}
 		}
 	})
+}
+
+// TestWatchesAreSpread: a server that ends cuts all watches at once, and they do
+// not all come to the next one at once. The bounds are ten standard deviations.
+func TestWatchesAreSpread(t *testing.T) {
+	const fleet = 200
+	var sum time.Duration
+	synctest.Test(t, func(t *testing.T) {
+		for range fleet {
+			o := observe(t, instead(func(ctx context.Context, n int, _ func(apiwatch.Event)) error {
+				if n == 1 {
+					return errors.New("connection reset")
+				}
+				<-ctx.Done()
+				return ctx.Err()
+			}), minPodPoll)
+			pass(2 * minWatchPause)
+			w := o.calls("watch")
+			if len(w) != 2 || w[1].at > minWatchPause {
+				t.Fatalf("watches %+v, want the second within %s", w, minWatchPause)
+			}
+			sum += w[1].at
+		}
+	})
+	if mean := sum / fleet; mean < 3*minWatchPause/10 || mean > 7*minWatchPause/10 {
+		t.Errorf("the second watch comes after %s on average, want about half of %s", mean, minWatchPause)
+	}
 }
 
 // silentAfter sends these events a minute apart, then nothing.
