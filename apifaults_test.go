@@ -102,6 +102,19 @@ func apiFaults() []story {
 			h.awaitReport()
 			h.resend(h.server.Requests(patches)[0])
 		}},
+		{name: "the crash is held up on the way, and comes after a result after all", want: good, play: func(h *harness) {
+			h.server.Fault(patches, kubetest.HangRequest())
+			h.run(10 * time.Second)
+			h.crash()
+			time.Sleep(100 * time.Millisecond)
+			h.finish()
+			h.awaitReport()
+			h.resend(h.server.Requests(patches)[0])
+		}},
+		{name: "reading the Job is answered with 500 from the time-out on, for good", want: timedOut, exit: 1, within: 373 * time.Second, play: func(h *harness) {
+			h.run(10 * time.Second)
+			h.server.Fault(kubetest.Match{Verb: "get", Resource: "jobs"}, kubetest.Status(500, metav1.StatusReasonInternalError, "broken").Forever())
+		}},
 		{name: "each answer comes 2 s late", want: good, within: 20 * time.Second, play: func(h *harness) {
 			h.server.Fault(anything, kubetest.Proceed().After(2*time.Second).Forever())
 			h.run(10 * time.Second)
@@ -215,7 +228,7 @@ func watchFaults() []story {
 			h.server.Fault(watches, kubetest.Respond(200, "application/json", "").Forever())
 			after(time.Minute, func(*harness) {})(h)
 		}},
-		{name: "bookmarks and events of unknown types", want: crashed, exit: 1, within: 12 * time.Second, most: 3,
+		{name: "bookmarks and events of unknown types", want: crashed, exit: 1, within: 12 * time.Second, most: 4,
 			play: after(time.Second, func(h *harness) {
 				h.server.Bookmark()
 				h.server.SendEvent([]byte(`{"type":"NOVELTY","object":{"kind":"Pod"}}` + "\n"))

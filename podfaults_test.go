@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"testing"
 	"time"
 
@@ -13,6 +14,9 @@ import (
 )
 
 const halfFile = `{"status":"succ`
+
+var invalidHalf = contract.Outcome{Status: contract.False, Reason: contract.ReasonInvalidResultFormat,
+	Message: "Failed to parse adapter result: not valid JSON: unexpected end"}
 
 func interruptedBy(status contract.ConditionStatus, why string) contract.Outcome {
 	return contract.Outcome{Status: status, Reason: contract.ReasonAdapterInterrupted,
@@ -222,6 +226,21 @@ func stopFaults() []story {
 			h.run(10 * time.Second)
 			h.sigterm()
 		}},
+		{name: "SIGTERM, the Pod cannot be read, an early report, then a fault whose write is not acknowledged, and the fault goes away",
+			want: interruptedBy(contract.Unknown, "the reporter received SIGTERM"), exit: 143, within: 41 * time.Second, play: func(h *harness) {
+				deny(h, "get pods", "watch pods")
+				h.run(10 * time.Second)
+				h.sigterm()
+				h.awaitReport()
+				h.server.Fault(patches, kubetest.LoseAnswer(), kubetest.Status(503, metav1.StatusReasonServiceUnavailable, "busy").Forever())
+				h.write(halfFile)
+				h.await("the fault", func() bool { return h.condition().Reason == contract.ReasonInvalidResultFormat })
+				if err := os.Remove(h.path); err != nil {
+					h.t.Fatal(err)
+				}
+				time.Sleep(time.Second)
+				h.server.ClearFaults()
+			}},
 		{name: "a deletionTimestamp without SIGTERM, and a result in the grace period", want: good, within: 33 * time.Second, play: func(h *harness) {
 			h.run(10 * time.Second)
 			h.delete(30)
@@ -232,10 +251,16 @@ func stopFaults() []story {
 			h.run(10 * time.Second)
 			h.delete(30)
 		}},
+		{name: "half a file, the Pod deleted with a grace period of 10 s, and each answer comes 1.6 s late", want: invalidHalf, exit: 1, within: 32 * time.Second, play: func(h *harness) {
+			h.server.Fault(anything, kubetest.Proceed().After(1600*time.Millisecond).Forever())
+			h.run(20 * time.Second)
+			h.write(halfFile)
+			time.Sleep(3 * time.Second)
+			h.delete(10)
+			h.sigterm()
+		}},
 		{name: "half a file, then SIGTERM and nothing more", exit: 1, within: 36 * time.Second,
-			want: contract.Outcome{Status: contract.False, Reason: contract.ReasonInvalidResultFormat,
-				Message: "Failed to parse adapter result: not valid JSON: unexpected end"},
-			play: func(h *harness) {
+			want: invalidHalf, play: func(h *harness) {
 				h.run(10 * time.Second)
 				h.write(halfFile)
 				time.Sleep(time.Second)

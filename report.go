@@ -30,6 +30,10 @@ const (
 	deliveryPause = 12 * time.Second
 	// misconfiguredTime bounds the report of a reporter that cannot start.
 	misconfiguredTime = 30 * time.Second
+	// guardTime is how long a report is kept for the Job's resourceVersion where
+	// the Job cannot be read, and leastGuarded what must be left to read it at all.
+	guardTime    = time.Minute
+	leastGuarded = 6 * time.Second
 	// farewell is kept of the grace period for the log and the termination message.
 	farewell = 200 * time.Millisecond
 )
@@ -283,16 +287,17 @@ func (d *delivery) wait(v watch.Verdict, err error) time.Duration {
 	return min(d.pause.Next(retryAfter(err)), max(left/2, min(left, 100*time.Millisecond)))
 }
 
-// attempt writes the outcome, unless it stands as delivered already. What may
-// be replaced is sent with the resourceVersion of a Job just read: a PATCH that
-// is held up on the way must not replace what came after it.
+// attempt writes the outcome, unless it stands as delivered already. What a
+// result may still replace is sent with the resourceVersion of a Job just read:
+// a PATCH that is held up on the way must not undo what came after it.
 func (d *delivery) attempt(ctx context.Context, v watch.Verdict) (contract.Outcome, error) {
 	d.readPod(ctx)
 	job, _ := d.lastJob()
 	outcome := v.For(job, nil)
 	uid := d.uid()
-	guarded := v.Open || v.NeedsJob()
-	if guarded || uid == "" {
+	needed := v.NeedsJob() || uid == ""
+	guarded := needed || !v.Own && (v.KillAt.IsZero() || time.Until(v.KillAt) > leastGuarded)
+	if guarded {
 		fresh, err := d.getJob(ctx)
 		switch {
 		case err == nil && uid != "" && fresh.UID != uid:
@@ -302,12 +307,14 @@ func (d *delivery) attempt(ctx context.Context, v watch.Verdict) (contract.Outco
 			if uid = d.uid(); uid != fresh.UID { // the Pod knows better
 				return outcome, kubeapi.ErrReplaced
 			}
-		case !forbidden(err) && d.delivered != nil && *d.delivered == outcome:
+		case forbidden(err):
+			job, outcome, guarded = nil, v.For(nil, nil), false // as far as it can be told without the Job
+		case d.delivered != nil && *d.delivered == outcome:
 			return outcome, nil // it stands, as far as can be told
-		case !forbidden(err):
+		case needed || time.Since(d.since) < guardTime:
 			return outcome, err
 		default:
-			job, outcome = nil, v.For(nil, nil) // as far as it can be told without the Job
+			guarded = false
 		}
 	}
 	if d.overtaken(ctx, v) { // reading may have taken its time
@@ -317,14 +324,14 @@ func (d *delivery) attempt(ctx context.Context, v watch.Verdict) (contract.Outco
 		return outcome, nil
 	}
 	patch := kubeapi.StatusPatch{UID: uid, Condition: d.condition(outcome, job)}
-	if guarded && job != nil {
+	if guarded && !v.Own {
 		c := kubeapi.Condition(job, d.cfg.conditionType)
 		if c != nil && outcome.Reason == contract.ReasonAdapterInterrupted && !d.sent[outcomeOf(c)] && outweighs(c, outcome) {
 			return outcome, fmt.Errorf("%w: %s=%s (%s)", errStands, c.Type, c.Status, c.Reason)
 		}
 		patch.ResourceVersion = job.ResourceVersion
 	}
-	d.sent[outcome] = true
+	d.sent[outcome], d.delivered = true, nil // whatever stood, this may replace it, acknowledged or not
 	after, err := d.client.PatchJobStatus(ctx, patch)
 	if err != nil {
 		return outcome, err

@@ -64,6 +64,7 @@ func TestWhatIsRead(t *testing.T) {
 		wantJob := w.s.UpdateJob(namespace, jobName, func(j *batchv1.Job) {
 			j.Spec, j.Status = *job.DeepCopy(), *jobStatus.DeepCopy()
 			j.Spec.Template.Spec = pod
+			j.DeletionTimestamp = &at
 		})
 		wantPod = &corev1.Pod{ObjectMeta: metaRead(wantPod.ObjectMeta), Spec: pod, Status: podStatus}
 		wantJob = &batchv1.Job{ObjectMeta: metaRead(wantJob.ObjectMeta), Spec: job, Status: jobStatus}

@@ -203,7 +203,6 @@ func (s *state) mark(m *moment, holds bool) {
 func (s *state) candidate() bool { return s.file.kind == fileInvalid && !s.writing }
 
 func (s *state) say(v Verdict) step {
-	v.Open = !v.Own && (s.pod == nil || s.pod.ended == nil)
 	if s.stop.begun() {
 		v.KillAt = s.killAt()
 	}

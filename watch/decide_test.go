@@ -27,20 +27,16 @@ func checkRows(t *testing.T, rows []row) {
 	t.Helper()
 	for _, r := range rows {
 		t.Run(r.name, func(t *testing.T) {
-			if got := describe(decideAfter(r.story)); got != r.want {
+			s := &state{path: "/results/r.json", wait: time.Minute, settle: 10 * time.Second, deadline: start.Add(time.Minute), now: start}
+			for _, happens := range r.story {
+				happens(s)
+			}
+			s.note(s.now)
+			if got := describe(s.decide()); got != r.want {
 				t.Errorf("\n got %s\nwant %s", got, r.want)
 			}
 		})
 	}
-}
-
-func decideAfter(story []event) step {
-	s := &state{path: "/results/r.json", wait: time.Minute, settle: 10 * time.Second, deadline: start.Add(time.Minute), now: start}
-	for _, happens := range story {
-		happens(s)
-	}
-	s.note(s.now)
-	return s.decide()
 }
 
 // describe puts a step into words. The outcome of an interruption is that for a
@@ -248,29 +244,4 @@ func TestRule2AdapterEnded(t *testing.T) {
 		{"before rule 5", []event{at(sec), sigterm, at(2 * sec), reads(exited(1)), looks(absent)}, exit1 + " [kill at 31s]"},
 		{"after the Pod is gone", []event{at(sec), reads(exited(1)), podGone, looks(absent)}, exit1 + " [kill at 3s]"},
 	})
-}
-
-// Only an adapter that has ended for good cannot overtake what is told of it.
-func TestVerdictOpen(t *testing.T) {
-	tests := []struct {
-		name  string
-		story []event
-		want  bool
-	}{
-		{"own result", []event{at(sec), looks(success), reads(alive())}, false},
-		{"ended for good", []event{at(sec), reads(exited(1)), looks(absent)}, false},
-		{"timeout", []event{at(60 * sec), looks(absent), reads(alive())}, true},
-		{"timeout, Pod never read", []event{at(60 * sec), looks(absent), readRefused}, true},
-		{"invalid file", []event{at(sec), looks(half), at(12 * sec), looks(half), reads(alive())}, true},
-		{"crash loop at the deadline", []event{at(60 * sec), looks(absent), reads(crashed(1))}, true},
-		{"stopped", []event{at(sec), reads(alive()), podGone, at(2 * sec), looks(absent)}, true},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			v := decideAfter(test.story).speak
-			if v == nil || v.Open != test.want {
-				t.Errorf("%+v, want one with Open %v", v, test.want)
-			}
-		})
-	}
 }

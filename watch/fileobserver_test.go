@@ -310,14 +310,22 @@ func TestFileEventsEnd(t *testing.T) {
 }
 
 // TestSubscribeHangs: a filesystem that does not answer holds up nothing but its
-// own looks.
+// own looks. They come after the subscription: nothing happens in between.
 func TestSubscribeHangs(t *testing.T) {
 	o := newTestObserver()
 	answer := make(chan struct{})
 	events := make(chan fileEvent)
+	var subscribed bool
 	o.subscribe = func(context.Context, string) (<-chan fileEvent, error) {
 		<-answer
+		subscribed = true
 		return events, nil
+	}
+	o.lookAt = func(string) look {
+		if !subscribed {
+			t.Error("it looks before it has subscribed")
+		}
+		return absent
 	}
 	o.look(t.Context(), true, 1, start, lookPatience)
 	o.look(t.Context(), true, 2, start.Add(lookPatience), lookPatience)

@@ -225,10 +225,10 @@ func TestStopEndIsDue(t *testing.T) {
 		r.until(10 * sec)
 		r.sigterm()
 		pass(30 * time.Millisecond)
-		r.fail(answer{code: 403}, errNetwork, nil)
+		r.fail(answer{code: 403}, errNetwork, errNetwork) // the polls, too: each would ask for a reading
 		r.until(11 * sec)
 		r.set(pod(asSidecar, ends(137, "OOMKilled")))
-		r.fail(answer{code: 403}, nil, nil)
+		r.fail(answer{code: 403}, nil, errNetwork)
 		if at := r.comes(oom); at > 17*sec { // the longest pause is 5 s
 			t.Errorf("told after %v, want soon after the Pod can be read again", at)
 		}

@@ -14,7 +14,6 @@ import (
 // Verdict is what there is to report.
 type Verdict struct {
 	Own         bool      // the adapter's own result
-	Open        bool      // the adapter has not ended for good: its result may still replace this
 	Provisional bool      // told early because the Pod cannot be read; more may be learnt
 	KillAt      time.Time // when the process must expect SIGKILL; zero: no end in sight
 
@@ -123,6 +122,6 @@ func (v *Verdict) same(other *Verdict) bool {
 	if v == nil || other == nil {
 		return v == other
 	}
-	return v.Own == other.Own && v.Open == other.Open && v.Provisional == other.Provisional && v.KillAt.Equal(other.KillAt) &&
+	return v.Own == other.Own && v.Provisional == other.Provisional && v.KillAt.Equal(other.KillAt) &&
 		v.NeedsJob() == other.NeedsJob() && v.For(nil, nil) == other.For(nil, nil)
 }
