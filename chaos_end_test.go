@@ -38,21 +38,27 @@ func (w *world) judgeEnd(v *verdict, claims []claim, told bool) {
 }
 
 func (w *world) judgeCode(v *verdict, c claim) {
-	own := false
-	for _, r := range w.results() {
-		own = own || r.want == c.Outcome
-	}
 	want := exitFault
 	if c.Status == contract.Unknown {
 		want = exitInterrupted
 	}
 	blind := w.s.onFailure && (w.s.noPods || w.troubled(c.at)) && w.code == want
-	if own || w.s.onFailure {
+	if w.own(c.Outcome) || w.s.onFailure {
 		want = exitReported
 	}
 	if w.code != want && !blind {
 		v.fail("false", "exit code %d after %v, want %d", w.code, c.Outcome, want)
 	}
+}
+
+// own tells that an outcome is a result of the adapter's.
+func (w *world) own(o contract.Outcome) bool {
+	for _, r := range w.results() {
+		if r.want == o {
+			return true
+		}
+	}
+	return false
 }
 
 func (w *world) otherBefore(at time.Duration) bool {

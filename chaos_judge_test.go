@@ -115,6 +115,9 @@ func (w *world) readLog() (claims []claim, told bool) {
 		if w.killed && at >= w.s.kill {
 			break
 		}
+		if record.Msg == "reported" || strings.HasPrefix(record.Msg, "not reported") {
+			w.stands = 0 // unless this is what it says
+		}
 		switch {
 		case record.Msg == "reported":
 			claims = append(claims, claim{at, contract.Outcome{Status: contract.ConditionStatus(record.Status), Reason: record.Reason, Message: record.Message}})
@@ -297,6 +300,12 @@ func (w *world) judgeClaims(v *verdict, reqs []kubetest.Request, claims []claim)
 	}
 }
 
+// seenDeleting tells that the reporter must know by a time that its Pod is being deleted.
+func (w *world) seenDeleting(by time.Duration) bool {
+	since := w.first(func(s snapshot) bool { return s.pod.deleting })
+	return since >= 0 && since+instant < by && !w.s.noPods && !w.s.noWatch && !w.troubled(by)
+}
+
 // judgeWrites: no other Job is written to, and what stands is what was claimed last.
 func (w *world) judgeWrites(v *verdict, claims []claim) {
 	var last *write
@@ -305,8 +314,11 @@ func (w *world) judgeWrites(v *verdict, claims []claim) {
 		if x.uid != w.uid && !w.anonymous() {
 			v.fail("foreign", "at %s: another Job was written to: %v", x.at, x.outcome)
 		}
-		if !x.other && x.outcome.Status == contract.Unknown && last != nil && last.other && !w.s.noJobs && !w.s.refuses {
-			v.fail("false", "at %s: %v over another Pod's report", x.at, x.outcome)
+		if !x.other && last != nil && last.other && !w.s.noJobs && !w.s.refuses {
+			dying := last.outcome.Status == contract.True && !w.own(x.outcome) && w.seenDeleting(x.at)
+			if x.outcome.Status == contract.Unknown || dying {
+				v.fail("false", "at %s: %v over another Pod's %v", x.at, x.outcome, last.outcome)
+			}
 		}
 		last = x
 	}

@@ -23,6 +23,13 @@ func interruptedBy(status contract.ConditionStatus, why string) contract.Outcome
 		Message: "Adapter was stopped before it produced results: " + why}
 }
 
+func anotherSucceeds(h *harness) {
+	h.server.UpdateJob(namespace, jobName, func(j *batchv1.Job) {
+		j.Status.Conditions = append(j.Status.Conditions, batchv1.JobCondition{
+			Type: "Available", Status: corev1.ConditionTrue, Reason: "Replaced", Message: "by another Pod"})
+	})
+}
+
 // podFaults are Pods as they really are, while time passes. What one look at a
 // Pod tells is in the golden suite.
 func podFaults() []story {
@@ -115,6 +122,11 @@ func podFaults() []story {
 			h.run(10 * time.Second)
 			h.server.DeletePod(namespace, podName)
 		}},
+		{name: "another Pod's success stands, and the adapter crashes", want: crashed, exit: 1, within: 11 * time.Second, play: func(h *harness) {
+			anotherSucceeds(h)
+			h.run(10 * time.Second)
+			h.crash()
+		}},
 		{name: "the Pod is not to be found at all", want: good, within: 13 * time.Second, play: func(h *harness) {
 			h.server.DeletePod(namespace, podName)
 			h.run(10 * time.Second)
@@ -162,6 +174,15 @@ func stopFaults() []story {
 			time.Sleep(10 * time.Second)
 			h.crash()
 		}},
+		{name: "the Pod is deleted, its replacement succeeds, and then its adapter crashes", exit: 143, within: 16 * time.Second,
+			want: contract.Outcome{Status: contract.True, Reason: "Replaced", Message: "by another Pod"}, play: func(h *harness) {
+				h.run(10 * time.Second)
+				h.delete(30)
+				h.sigterm()
+				anotherSucceeds(h)
+				time.Sleep(5 * time.Second)
+				h.crash()
+			}},
 		{name: "SIGTERM in the middle of the PATCH", want: good, within: 25 * time.Second, play: func(h *harness) {
 			h.server.Fault(patches, kubetest.HangRequest())
 			h.run(10 * time.Second)
@@ -251,8 +272,8 @@ func stopFaults() []story {
 			h.run(10 * time.Second)
 			h.delete(30)
 		}},
-		{name: "half a file, the Pod deleted with a grace period of 10 s, and each answer comes 1.6 s late", want: invalidHalf, exit: 1, within: 32 * time.Second, play: func(h *harness) {
-			h.server.Fault(anything, kubetest.Proceed().After(1600*time.Millisecond).Forever())
+		{name: "half a file, the Pod deleted with a grace period of 10 s, and each answer comes 1.2 s late", want: invalidHalf, exit: 1, within: 32 * time.Second, play: func(h *harness) {
+			h.server.Fault(anything, kubetest.Proceed().After(1200*time.Millisecond).Forever())
 			h.run(20 * time.Second)
 			h.write(halfFile)
 			time.Sleep(3 * time.Second)

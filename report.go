@@ -30,10 +30,9 @@ const (
 	deliveryPause = 12 * time.Second
 	// misconfiguredTime bounds the report of a reporter that cannot start.
 	misconfiguredTime = 30 * time.Second
-	// guardTime is how long a report is kept for the Job's resourceVersion where
-	// the Job cannot be read, and leastGuarded what must be left to read it at all.
-	guardTime    = time.Minute
-	leastGuarded = 6 * time.Second
+	// guardTime is how long a report waits for the Job's resourceVersion where the
+	// Job cannot be read.
+	guardTime = time.Minute
 	// farewell is kept of the grace period for the log and the termination message.
 	farewell = 200 * time.Millisecond
 )
@@ -214,7 +213,7 @@ func retryAfter(err error) time.Duration {
 }
 
 var (
-	// errStands: an interruption never replaces what another Pod has reported.
+	// errStands: what another Pod has reported is not to be replaced by this.
 	errStands  = errors.New("the Job has a report already")
 	errGivenUp = errors.New("given up")
 	// errOvertaken is tried again after at once: the verdict has changed.
@@ -296,7 +295,7 @@ func (d *delivery) attempt(ctx context.Context, v watch.Verdict) (contract.Outco
 	outcome := v.For(job, nil)
 	uid := d.uid()
 	needed := v.NeedsJob() || uid == ""
-	guarded := needed || !v.Own && (v.KillAt.IsZero() || time.Until(v.KillAt) > leastGuarded)
+	guarded := needed || !v.Own
 	if guarded {
 		fresh, err := d.getJob(ctx)
 		switch {
@@ -326,7 +325,7 @@ func (d *delivery) attempt(ctx context.Context, v watch.Verdict) (contract.Outco
 	patch := kubeapi.StatusPatch{UID: uid, Condition: d.condition(outcome, job)}
 	if guarded && !v.Own {
 		c := kubeapi.Condition(job, d.cfg.conditionType)
-		if c != nil && outcome.Reason == contract.ReasonAdapterInterrupted && !d.sent[outcomeOf(c)] && outweighs(c, outcome) {
+		if c != nil && !d.sent[outcomeOf(c)] && d.outweighs(c, outcome) {
 			return outcome, fmt.Errorf("%w: %s=%s (%s)", errStands, c.Type, c.Status, c.Reason)
 		}
 		patch.ResourceVersion = job.ResourceVersion
@@ -392,11 +391,23 @@ func (d *delivery) podAfter(ctx context.Context, v watch.Verdict) *corev1.Pod {
 	return pod
 }
 
-// outweighs tells that a condition on the Job says more than an interruption:
-// another Pod of the Job has reported.
-func outweighs(c *batchv1.JobCondition, interrupted contract.Outcome) bool {
-	return c.Status == corev1.ConditionTrue ||
-		c.Status == corev1.ConditionFalse && interrupted.Status == contract.Unknown
+// outweighs tells that a condition which another Pod of the Job has reported
+// says more than the outcome: the Pod that replaces one that is being deleted may
+// have been faster.
+func (r *reporter) outweighs(c *batchv1.JobCondition, outcome contract.Outcome) bool {
+	interrupted := outcome.Reason == contract.ReasonAdapterInterrupted
+	if c.Status == corev1.ConditionTrue {
+		return interrupted || r.deleting()
+	}
+	return interrupted && c.Status == corev1.ConditionFalse && outcome.Status == contract.Unknown
+}
+
+func (r *reporter) deleting() bool {
+	if r.obs == nil {
+		return false
+	}
+	pod := r.obs.Pod()
+	return pod != nil && pod.DeletionTimestamp != nil
 }
 
 // condition makes the outcome a condition. Its lastTransitionTime moves only

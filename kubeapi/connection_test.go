@@ -141,6 +141,7 @@ func TestGivenUpConnectionsAreClosed(t *testing.T) {
 // nothingArrives ends a black hole, and looks for PATCHes that nobody waits for.
 func (w *world) nothingArrives() {
 	w.Helper()
+	synctest.Wait() // the transport tells of a lost connection some moments before it closes it
 	w.s.Thaw()
 	time.Sleep(5 * time.Second)
 	if n := len(w.s.Requests(jobPatch)); n != 0 {
