@@ -35,10 +35,10 @@ type look struct {
 
 // eventful tells that the file cannot change without an event of its directory.
 func (l look) eventful() bool {
-	switch {
-	case l.kind == fileAbsent:
+	switch l.kind {
+	case fileAbsent:
 		return !l.link
-	case l.kind == fileNotYet:
+	case fileNotYet:
 		return false // what hinders reading may pass
 	}
 	return l.alone
@@ -64,7 +64,7 @@ func lookAt(path string) look {
 	}
 	found := readFile(root, name)
 	found.link = info.Mode()&fs.ModeSymlink != 0
-	found.alone = info.Mode().IsRegular() && links(info) == 1
+	found.alone = info.Mode().IsRegular() && info.Sys().(*syscall.Stat_t).Nlink == 1
 	return found
 }
 
@@ -94,7 +94,7 @@ func openFile(root *os.Root, name string) look {
 	if !info.Mode().IsRegular() {
 		return wrongKind(info)
 	}
-	stamp := fmt.Sprint(info.Size(), info.ModTime().UnixNano(), inode(info))
+	stamp := fmt.Sprint(info.Size(), info.ModTime().UnixNano(), info.Sys().(*syscall.Stat_t).Ino)
 	if info.Size() > contract.MaxFileSize {
 		return look{kind: fileInvalid, err: contract.TooLarge(), version: maphash.String(seed, stamp)}
 	}
@@ -136,20 +136,6 @@ func wrongKind(info fs.FileInfo) look {
 	return invalid("must be a regular file, not " + kind)
 }
 
-func inode(info fs.FileInfo) uint64 {
-	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		return st.Ino
-	}
-	return 0
-}
-
-func links(info fs.FileInfo) uint64 {
-	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		return uint64(st.Nlink) // its type is another on each platform
-	}
-	return 1
-}
-
 // invalid is a fault of the file's kind; its version is the fault itself.
 func invalid(problem string) look {
 	return look{kind: fileInvalid, err: errors.New(problem), version: maphash.String(seed, problem)}
@@ -158,7 +144,7 @@ func invalid(problem string) look {
 // unreadable sorts the errors of opening and reading. Error texts from the
 // system name paths that the adapter has chosen, so they are not passed on.
 func unreadable(err error) look {
-	var errno syscall.Errno
+	errno, fromSystem := errors.AsType[syscall.Errno](err)
 	switch {
 	case errors.Is(err, fs.ErrNotExist): // a dangling link as well
 		return look{kind: fileAbsent}
@@ -170,7 +156,7 @@ func unreadable(err error) look {
 		return invalid("must be a regular file")
 	case errors.Is(err, fs.ErrPermission):
 		return look{kind: fileNotYet, err: errors.New("not readable for the reporter's user (permission denied)")}
-	case errors.As(err, &errno): // EIO, ESTALE, EMFILE, ENOMEM, …
+	case fromSystem: // EIO, ESTALE, EMFILE, ENOMEM, …
 		return look{kind: fileNotYet, err: fmt.Errorf("not readable: %w", errno)}
 	}
 	return invalid("a symbolic link that leaves its directory")

@@ -49,18 +49,16 @@ type fileObserver struct {
 	want    bool      // an event or the poll interval asks for a look
 	looking time.Time // when the look under way began; zero: none
 	polled  time.Time // when the clock last gave reason to look; zero: never
-	link    bool
-	told    bool // events tell of every change
+	last    look
 	created bool
 	writing bool // a writer is known
 
-	tokens    int       // looks that are left of the burst
-	filled    time.Time // when tokens was counted
+	whole     time.Time // when all of the burst may be used again
 	complaint string    // the last one about subscribing
 }
 
 func newFileObserver(path string, pollOnly bool, log *slog.Logger) *fileObserver {
-	o := &fileObserver{path: path, lookAt: lookAt, subscribe: subscribe, log: log, found: make(chan found, 1), tokens: lookBurst, filled: time.Now()}
+	o := &fileObserver{path: path, lookAt: lookAt, subscribe: subscribe, log: log, found: make(chan found, 1)}
 	if pollOnly {
 		o.subscribe = nil
 	}
@@ -78,7 +76,7 @@ func (o *fileObserver) nextPoll(interval time.Duration) time.Time {
 	switch {
 	case o.polled.IsZero():
 		return time.Time{}
-	case o.events != nil && o.told:
+	case o.events != nil && o.last.eventful():
 		interval = eventfulPoll * min(interval, time.Hour)
 	}
 	return o.polled.Add(interval)
@@ -93,7 +91,7 @@ func (o *fileObserver) take(ev fileEvent, ok bool) {
 		}
 		o.want, o.writing, o.created = true, false, false
 	case ev.other:
-		o.want = o.want || o.link && ev.look // the link's target has another name
+		o.want = o.want || o.last.link && ev.look // the link's target has another name
 	default:
 		if ev.closed {
 			o.writing, o.created = false, false
@@ -116,8 +114,11 @@ func (o *fileObserver) look(ctx context.Context, needed bool, began moment, now 
 		}
 		return
 	}
-	if !needed && !(o.want && o.allowed(now)) {
-		return
+	if !needed {
+		if !o.want || now.Before(o.allowed()) {
+			return
+		}
+		o.whole = later(o.whole, now).Add(lookInterval)
 	}
 	o.want, o.looking = false, now
 	subscribe := o.subscribe
@@ -139,7 +140,7 @@ func (o *fileObserver) done(f found) {
 	if f.at.Equal(o.looking) {
 		o.looking = time.Time{}
 	}
-	o.link, o.told = f.link, f.eventful()
+	o.last = f.look
 	switch {
 	case f.events != nil:
 		o.events, o.complaint = f.events, ""
@@ -152,17 +153,8 @@ func (o *fileObserver) done(f found) {
 	o.created = false
 }
 
-func (o *fileObserver) allowed(now time.Time) bool {
-	if n := int(now.Sub(o.filled) / lookInterval); n > 0 {
-		o.tokens = min(lookBurst, o.tokens+n)
-		o.filled = o.filled.Add(time.Duration(n) * lookInterval)
-	}
-	if o.tokens == 0 {
-		return false
-	}
-	o.tokens--
-	return true
-}
+// allowed is when the rate allows a look.
+func (o *fileObserver) allowed() time.Time { return o.whole.Add(-(lookBurst - 1) * lookInterval) }
 
 // wake is when the clock alone gives reason to act; zero: never.
 func (o *fileObserver) wake(needed bool, patience time.Duration) time.Time {
@@ -172,7 +164,7 @@ func (o *fileObserver) wake(needed bool, patience time.Duration) time.Time {
 			return o.looking.Add(patience)
 		}
 	case o.want:
-		return o.filled.Add(lookInterval)
+		return o.allowed()
 	}
 	return time.Time{}
 }

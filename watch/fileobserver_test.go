@@ -14,7 +14,6 @@ import (
 func newTestObserver() *fileObserver {
 	o := newFileObserver("/results/r.json", true, slog.New(slog.DiscardHandler))
 	o.lookAt = func(string) look { return absent }
-	o.filled = start
 	return o
 }
 
@@ -74,8 +73,8 @@ func TestLookNeeded(t *testing.T) {
 			t.Fatal("a needed look was not made")
 		}
 	}
-	if o.tokens != lookBurst {
-		t.Errorf("needed looks cost %d of the burst", lookBurst-o.tokens)
+	if !o.whole.IsZero() {
+		t.Error("needed looks cost something of the burst")
 	}
 }
 
@@ -170,11 +169,15 @@ func TestWakeForLooks(t *testing.T) {
 	if at := o.wake(false, lookPatience); !at.IsZero() {
 		t.Errorf("woken at %v for nothing", at)
 	}
-	o.want, o.tokens = true, 0
+	for range lookBurst {
+		o.want = true
+		o.looked(t, false, start)
+	}
+	o.want = true
 	if at := o.wake(false, lookPatience); !at.Equal(start.Add(lookInterval)) {
 		t.Errorf("woken at %v, want when the rate allows a look", at)
 	}
-	if !o.allowed(start.Add(lookInterval)) {
+	if !o.looked(t, false, start.Add(lookInterval)) {
 		t.Error("woken too early")
 	}
 }
