@@ -3,6 +3,7 @@ package watch
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 )
@@ -23,49 +24,41 @@ type roles struct {
 func assign(pod *corev1.Pod, name string, own []string) (roles, error) {
 	var r roles
 	r.reporter, r.sidecar = reporter(&pod.Spec, own)
-	if name != "" {
-		r.adapter = find(pod.Spec.Containers, name)
-		if r.adapter == nil {
-			r.adapter = find(pod.Spec.InitContainers, name)
-		}
-		if r.adapter == nil {
-			return r, fmt.Errorf("ADAPTER_CONTAINER_NAME: the Pod has no container %q", name)
-		}
-		if r.adapter == r.reporter {
-			r.adapter = nil
-			return r, fmt.Errorf("ADAPTER_CONTAINER_NAME: container %q is the reporter itself", name)
-		}
-		return r, nil
-	}
-	if r.reporter == nil {
+	all := slices.Concat(pod.Spec.Containers, pod.Spec.InitContainers)
+	i := slices.IndexFunc(all, func(c corev1.Container) bool { return c.Name == name })
+	switch {
+	case name != "" && i < 0:
+		return r, fmt.Errorf("ADAPTER_CONTAINER_NAME: the Pod has no container %q", name)
+	case name != "" && r.reporter != nil && name == r.reporter.Name:
+		return r, fmt.Errorf("ADAPTER_CONTAINER_NAME: container %q is the reporter itself", name)
+	case name == "" && r.reporter == nil:
 		return r, errors.New("cannot tell which container is the adapter: set ADAPTER_CONTAINER_NAME, or name the reporter's container " + reporterName)
-	}
-	for i := range pod.Spec.Containers {
-		if c := &pod.Spec.Containers[i]; c != r.reporter {
-			r.adapter = c
-			return r, nil
+	case name == "":
+		i = slices.IndexFunc(pod.Spec.Containers, func(c corev1.Container) bool { return c.Name != r.reporter.Name })
+		if i < 0 {
+			return r, errors.New("the Pod has no container beside the reporter: set ADAPTER_CONTAINER_NAME")
 		}
 	}
-	return r, errors.New("the Pod has no container beside the reporter: set ADAPTER_CONTAINER_NAME")
+	r.adapter = &all[i]
+	return r, nil
 }
 
 // reporter is the container of that name, else the one whose environment
 // carries the most of the reporter's own variables; nil on a tie or none.
 func reporter(spec *corev1.PodSpec, own []string) (found *corev1.Container, sidecar bool) {
 	most := 0
-	for l, list := range [][]corev1.Container{spec.InitContainers, spec.Containers} {
-		for i := range list {
-			c := &list[i]
-			native := l == 0 && c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways
-			if c.Name == reporterName {
-				return c, native
-			}
-			switch n := carried(c, own); {
-			case n > most:
-				found, sidecar, most = c, native, n
-			case n == most:
-				found, sidecar = nil, false
-			}
+	all := slices.Concat(spec.InitContainers, spec.Containers)
+	for i := range all {
+		c := &all[i]
+		native := i < len(spec.InitContainers) && c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways
+		if c.Name == reporterName {
+			return c, native
+		}
+		switch n := carried(c, own); {
+		case n > most:
+			found, sidecar, most = c, native, n
+		case n == most:
+			found, sidecar = nil, false
 		}
 	}
 	return found, sidecar
@@ -73,32 +66,18 @@ func reporter(spec *corev1.PodSpec, own []string) (found *corev1.Container, side
 
 func carried(c *corev1.Container, own []string) (n int) {
 	for _, name := range own {
-		for i := range c.Env {
-			if c.Env[i].Name == name {
-				n++
-				break
-			}
+		if slices.ContainsFunc(c.Env, func(v corev1.EnvVar) bool { return v.Name == name }) {
+			n++
 		}
 	}
 	return n
 }
 
-func find(list []corev1.Container, name string) *corev1.Container {
-	for i := range list {
-		if list[i].Name == name {
-			return &list[i]
-		}
-	}
-	return nil
-}
-
 // status is the container's; nil before the kubelet has written one.
 func status(pod *corev1.Pod, name string) *corev1.ContainerStatus {
 	for _, list := range [][]corev1.ContainerStatus{pod.Status.ContainerStatuses, pod.Status.InitContainerStatuses} {
-		for i := range list {
-			if list[i].Name == name {
-				return &list[i]
-			}
+		if i := slices.IndexFunc(list, func(s corev1.ContainerStatus) bool { return s.Name == name }); i >= 0 {
+			return &list[i]
 		}
 	}
 	return nil
@@ -127,13 +106,9 @@ func restarts(c *corev1.Container, pod corev1.RestartPolicy, code int32) bool {
 }
 
 func matches(rule *corev1.ContainerRestartRuleOnExitCodes, code int32) bool {
-	if rule == nil {
-		return false
+	op := corev1.ContainerRestartRuleOnExitCodesOpNotIn
+	if rule != nil && slices.Contains(rule.Values, code) {
+		op = corev1.ContainerRestartRuleOnExitCodesOpIn
 	}
-	for _, v := range rule.Values {
-		if v == code {
-			return rule.Operator == corev1.ContainerRestartRuleOnExitCodesOpIn
-		}
-	}
-	return rule.Operator == corev1.ContainerRestartRuleOnExitCodesOpNotIn
+	return rule != nil && rule.Operator == op
 }
