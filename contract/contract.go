@@ -16,6 +16,7 @@
 package contract
 
 import (
+	"cmp"
 	"encoding/json"
 	"strings"
 )
@@ -61,14 +62,8 @@ func (r Result) Outcome() Outcome {
 // normalized is the Result as the Job shows it: clean, trimmed, cut, with the
 // defaults filled in.
 func (r Result) normalized() Result {
-	r.Reason = cut(clean(r.Reason), MaxReasonLength)
-	if r.Reason == "" {
-		r.Reason = DefaultReason
-	}
-	r.Message = cut(clean(r.Message), MaxMessageLength)
-	if r.Message == "" {
-		r.Message = DefaultMessage
-	}
+	r.Reason = cmp.Or(cut(clean(r.Reason), MaxReasonLength), DefaultReason)
+	r.Message = cmp.Or(cut(clean(r.Message), MaxMessageLength), DefaultMessage)
 	return r
 }
 

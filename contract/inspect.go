@@ -48,8 +48,7 @@ func Inspect(data []byte) Inspection {
 	if len(data) <= MaxFileSize {
 		i.warnings()
 	}
-	var fault *ParseError
-	if errors.As(err, &fault) {
+	if fault, ok := errors.AsType[*ParseError](err); ok {
 		i.Outcome = InvalidFormat(err)
 		f := i.finding(fault.Member, fault.Offset, fault.Problem, i.mend(fault))
 		i.Fault = &f

@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -48,11 +49,8 @@ func OOMKilled(more string) Outcome {
 // ExitedWithError is the outcome of an adapter that exited with a code other
 // than 0. State is the reason of the container's state, such as Error.
 func ExitedWithError(code int32, state, more string) Outcome {
-	if state == "" {
-		state = "Error"
-	}
 	return outcome(False, ReasonAdapterExitedWithError,
-		appended(fmt.Sprintf("Adapter container exited with code %d: %s", code, state), ": ", more))
+		appended(fmt.Sprintf("Adapter container exited with code %d: %s", code, cmp.Or(state, "Error")), ": ", more))
 }
 
 // MissingResults is the outcome of an adapter that exited with 0 and left no

@@ -123,33 +123,28 @@ func walk(doc []byte, visit func(member) *ParseError) *ParseError {
 // set takes over one member, or tells what is wrong with it. Unknown ones are
 // ignored.
 func (r *Result) set(name string, value json.RawMessage) (problem string) {
-	var text string
+	var text *string
 	switch name {
 	case "details":
 		r.Details = value
 		return ""
-	case "status", "reason", "message":
-		switch k := kind(value); {
-		case k == "null" && name != "status":
-			return ""
-		case k == "null":
-			return badStatus
-		case k != "a string":
-			return "must be a string, not " + k
-		}
-		if err := json.Unmarshal(value, &text); err != nil {
-			return err.Error()
-		}
-	}
-	switch name {
 	case "status":
-		if r.Status = Status(text); r.Status != Success && r.Status != Failure {
-			return badStatus
-		}
+		text = (*string)(&r.Status)
 	case "reason":
-		r.Reason = text
+		text = &r.Reason
 	case "message":
-		r.Message = text
+		text = &r.Message
+	default:
+		return ""
+	}
+	if k := kind(value); k != "a string" && k != "null" {
+		return "must be a string, not " + k
+	}
+	if err := json.Unmarshal(value, text); err != nil { // null leaves it empty
+		return err.Error()
+	}
+	if name == "status" && r.Status != Success && r.Status != Failure {
+		return badStatus
 	}
 	return ""
 }
@@ -192,8 +187,7 @@ func syntaxError(doc []byte, err error) *ParseError {
 		return &ParseError{Offset: int64(len(doc)), Problem: "not valid JSON: unexpected end"}
 	}
 	e := &ParseError{Problem: "not valid JSON: " + err.Error()}
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		e.Offset = syntax.Offset - 1 // it counts the character at fault as well
 	}
 	return e
