@@ -1,7 +1,12 @@
 package watch
 
 import (
+	"cmp"
+	"fmt"
+	"slices"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/openshift-hyperfleet/status-reporter/contract"
 )
@@ -33,9 +38,10 @@ type state struct {
 	fileSince time.Time // the file has been the same since
 	writing   bool      // a writer is known to hold it open
 
-	pod       *facts // nil before the first reading
-	ended     moment // when the adapter was first seen ended for good
-	key       string // of the last end seen
+	pod       facts
+	known     bool   // there is a reading of the Pod
+	ended     moment // when the adapter was first seen ended for good, or the Pod failed
+	run       string // the last whose end was seen
 	innocent  bool   // that end was first seen while somebody else was ending the Pod
 	podRead   moment // when the last fresh reading began that was answered or refused
 	podFailed moment // when the last fresh reading began that failed for a reason that may pass
@@ -45,6 +51,10 @@ type state struct {
 	// The moments at which these were first noticed; 0: not yet.
 	overdue, settled, stopped, last, due moment
 	dueSince                             time.Time
+}
+
+func newState(path string, wait, settle time.Duration, now time.Time) state {
+	return state{path: path, wait: wait, settle: settle, deadline: now.Add(wait), now: now, pod: facts{grace: defaultGrace}}
 }
 
 // step is what to do next. Nothing of it: wait.
@@ -60,16 +70,13 @@ func (s *state) decide() step {
 	if s.file.kind == fileValid {
 		return s.say(Verdict{Own: true, Outcome: s.file.result.Outcome()})
 	}
-	if s.pod != nil && s.pod.ended != nil {
-		if s.looked < s.ended {
-			return step{look: true}
-		}
+	switch {
+	case s.ended == 0:
+	case s.looked < s.ended:
+		return step{look: true}
+	case s.pod.ended != nil:
 		return s.say(s.ending(s.pod.ended))
-	}
-	if s.pod != nil && s.pod.failed {
-		if s.looked < s.ended {
-			return step{look: true}
-		}
+	default:
 		return s.say(s.interrupted())
 	}
 	var next step
@@ -80,7 +87,7 @@ func (s *state) decide() step {
 	}
 	if s.overdue != 0 && s.stop.gone.IsZero() { // else it was not the time that was short
 		if next = s.confirm(s.overdue, s.deadline); next == (step{}) {
-			return s.say(s.timedOut())
+			return s.say(s.unfinished(Verdict{Outcome: contract.Timeout(s.wait, s.pod.waiting)}))
 		}
 	}
 	if s.stop.begun() {
@@ -94,11 +101,11 @@ func (s *state) decide() step {
 // endIsDue tells that the adapter must have ended, though the Pod does not tell
 // yet: otherwise a native sidecar gets SIGTERM only when its Pod is deleted.
 func (s *state) endIsDue() bool {
-	return !s.stop.sigterm.IsZero() && s.stop.deletion.IsZero() && s.pod != nil && s.pod.sidecar && s.pod.ended == nil
+	return !s.stop.sigterm.IsZero() && s.stop.deletion.IsZero() && s.pod.sidecar && s.pod.ended == nil
 }
 
 // wake is when the clock alone may change the decision; zero: never again.
-func (s *state) wake() (at time.Time) {
+func (s *state) wake() time.Time {
 	times := []time.Time{s.deadline}
 	if s.candidate() {
 		times = append(times, s.fileSince.Add(s.settle))
@@ -106,8 +113,13 @@ func (s *state) wake() (at time.Time) {
 	if s.stop.begun() {
 		times = append(times, s.lastReadAt(), s.speakAt())
 	}
+	return soonest(s.now, times...)
+}
+
+// soonest is the earliest time that lies ahead; zero: there is none.
+func soonest(now time.Time, times ...time.Time) (at time.Time) {
 	for _, t := range times {
-		if t.After(s.now) && (at.IsZero() || t.Before(at)) {
+		if t.After(now) && (at.IsZero() || t.Before(at)) {
 			at = t
 		}
 	}
@@ -132,7 +144,7 @@ func (s *state) decideStop() step {
 		return s.say(s.interrupted())
 	}
 	next := step{read: s.podRead < max(s.stopped, s.last)}
-	if s.podFailed >= s.stopped && s.podRead < s.stopped || s.pod == nil && s.podRead >= s.stopped {
+	if s.podFailed >= s.stopped && s.podRead < s.stopped || !s.known && s.podRead >= s.stopped {
 		early := s.say(s.interrupted())
 		early.speak.Provisional = true
 		early.read = next.read
@@ -148,11 +160,10 @@ func (s *state) note(now time.Time) {
 	s.mark(&s.settled, s.candidate() && now.Sub(s.fileSince) >= s.settle)
 	s.mark(&s.stopped, s.stop.begun())
 	s.mark(&s.last, s.stop.begun() && !now.Before(s.lastReadAt()))
-	before := s.due
-	s.mark(&s.due, s.stop.begun() && !now.Before(s.speakAt()))
-	if before == 0 {
+	if s.due == 0 {
 		s.dueSince = now
 	}
+	s.mark(&s.due, s.stop.begun() && !now.Before(s.speakAt()))
 }
 
 // sawPod takes in a reading of the Pod.
@@ -163,17 +174,13 @@ func (s *state) sawPod(f facts) {
 	if f.deleting && f.grace == 0 { // by force: as good as gone
 		seen(&s.stop.gone, s.now)
 	}
-	last := f.ended
-	if last == nil {
-		last = f.crashed
-	}
-	if last != nil && last.key != s.key {
+	if last := cmp.Or(f.ended, f.crashed); last != nil && runOf(last) != s.run {
 		// A regular sidecar gets SIGTERM together with the adapter. Evictions by the
 		// kubelet and node shutdowns tell the API only when all is over.
-		s.key, s.innocent = last.key, f.disrupted() || !f.sidecar && !s.stop.sigterm.IsZero()
+		s.run, s.innocent = runOf(last), f.disrupted() || !f.sidecar && !s.stop.sigterm.IsZero()
 	}
 	s.mark(&s.ended, f.ended != nil || f.failed)
-	s.pod = &f
+	s.pod, s.known = f, true
 }
 
 // sawFile takes in a look that began at a moment and a time.
@@ -210,78 +217,62 @@ func (s *state) say(v Verdict) step {
 }
 
 // ending judges an adapter that has ended for good.
-func (s *state) ending(e *ending) Verdict {
+func (s *state) ending(e *corev1.ContainerStateTerminated) Verdict {
 	switch {
-	case !e.oom && (e.unknown || s.innocent && (e.code == 143 || e.code == 137)):
+	case e.Reason == reasonOOM:
+		return Verdict{Outcome: contract.OOMKilled(e.Message)}
+	case e.Reason == reasonLost, s.innocent && (e.ExitCode == 143 || e.ExitCode == 137):
 		v := s.cut()
-		v.cut.adapter = e.String()
+		v.cut.adapter = fmt.Sprintf("adapter container exited with code %d", e.ExitCode)
 		return v
-	case e.oom || e.code != 0:
-		return Verdict{Outcome: e.outcome()}
+	case e.ExitCode != 0:
+		return Verdict{Outcome: contract.ExitedWithError(e.ExitCode, e.Reason, e.Message)}
 	case s.file.kind == fileAbsent:
 		return Verdict{Outcome: contract.MissingResults(s.path)}
 	}
 	return s.invalid()
 }
 
-func (s *state) timedOut() Verdict {
+// unfinished is what there is to tell of an adapter that has not ended for
+// good: the file or a crash, else this.
+func (s *state) unfinished(v Verdict) Verdict {
 	switch {
 	case s.file.kind != fileAbsent:
 		return s.invalid()
-	case s.pod == nil:
-		return Verdict{Outcome: contract.Timeout(s.wait, "")}
 	case s.pod.crashed != nil:
 		return s.ending(s.pod.crashed)
 	}
-	return Verdict{Outcome: contract.Timeout(s.wait, s.pod.waiting)}
+	return v
 }
 
-func (s *state) interrupted() Verdict {
-	switch {
-	case s.file.kind != fileAbsent:
-		return s.invalid()
-	case s.pod != nil && s.pod.crashed != nil:
-		return s.ending(s.pod.crashed)
-	}
-	return s.cut()
-}
+func (s *state) interrupted() Verdict { return s.unfinished(s.cut()) }
 
 func (s *state) invalid() Verdict { return Verdict{Outcome: contract.InvalidFormat(s.file.err)} }
 
 // cut is the interruption as far as the Pod tells.
 func (s *state) cut() Verdict {
-	cut := &interruption{}
-	if s.pod != nil {
-		cut.causes = append(cut.causes, s.pod.causes...)
-	}
+	cut := &interruption{causes: slices.Clone(s.pod.causes)}
 	switch {
 	case !s.stop.gone.IsZero():
 		cut.causes = append(cut.causes, "the Pod is gone")
 	case !s.stop.deletion.IsZero():
 		cut.causes = append(cut.causes, "the Pod is being deleted")
 	}
-	if s.pod != nil && s.pod.failed && s.pod.running {
+	if s.pod.failed && s.pod.running {
 		cut.adapter = "the node no longer reports on the adapter"
 	}
 	return Verdict{cut: cut}
 }
 
-func (s *state) grace() (grace time.Duration, sidecar bool) {
-	if s.pod == nil {
-		return defaultGrace, false
-	}
-	return s.pod.grace, s.pod.sidecar
-}
-
 func (s *state) killAt() time.Time {
-	kill := s.stop.killAt(s.grace())
+	kill := s.stop.killAt(s.pod.grace, s.pod.sidecar)
 	if s.due != 0 && !kill.After(s.dueSince) {
 		return s.dueSince.Add(lateLeft) // the time was up before anybody looked, and yet it lives
 	}
 	return kill
 }
 
-func (s *state) speakAt() time.Time { return s.stop.speakAt(s.grace()) }
+func (s *state) speakAt() time.Time { return s.stop.speakAt(s.pod.grace, s.pod.sidecar) }
 
 // lastReadAt is shortly before speakAt: the Pod is read once more, since nobody
 // may have told of the adapter's end.

@@ -40,10 +40,10 @@ func BenchmarkDecide(b *testing.B) {
 		speaks bool
 	}{
 		{"running", facts{running: true}, false},
-		{"crashed", facts{ended: &ending{key: "1", code: 1, state: "Error"}}, true},
+		{"crashed", facts{ended: terminated(1, "Error").Terminated}, true},
 	} {
 		b.Run(tt.name, func(b *testing.B) {
-			s := state{path: "/results/adapter-result.json", wait: time.Hour, settle: minSettle, deadline: now.Add(time.Hour)}
+			s := newState("/results/adapter-result.json", time.Hour, minSettle, now)
 			s.note(now)
 			s.sawPod(tt.facts)
 			s.sawFile(look{}, s.moment, now)

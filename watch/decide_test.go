@@ -27,9 +27,9 @@ func checkRows(t *testing.T, rows []row) {
 	t.Helper()
 	for _, r := range rows {
 		t.Run(r.name, func(t *testing.T) {
-			s := &state{path: "/results/r.json", wait: time.Minute, settle: 10 * time.Second, deadline: start.Add(time.Minute), now: start}
+			s := newState("/results/r.json", time.Minute, 10*time.Second, start)
 			for _, happens := range r.story {
-				happens(s)
+				happens(&s)
 			}
 			s.note(s.now)
 			if got := describe(s.decide()); got != r.want {
@@ -88,11 +88,11 @@ func exited(code int32) facts {
 	if code == 0 {
 		state = "Completed"
 	}
-	return facts{ended: &ending{key: "run", code: code, state: state}, grace: defaultGrace}
+	return facts{ended: terminated(code, state).Terminated, grace: defaultGrace}
 }
 
 func oomKilled(code int32) facts {
-	return facts{ended: &ending{key: "run", code: code, oom: true, state: "OOMKilled"}, grace: defaultGrace}
+	return facts{ended: terminated(code, "OOMKilled").Terminated, grace: defaultGrace}
 }
 
 // crashed is an adapter that the kubelet starts again.
@@ -189,16 +189,16 @@ func TestRule2AdapterEnded(t *testing.T) {
 		{"exit 1, no file", []event{at(sec), reads(exited(1)), looks(absent)}, exit1},
 		{"exit 1, half a file", []event{at(sec), reads(exited(1)), looks(half)}, exit1},
 		{"exit 1, empty file", []event{at(sec), reads(exited(1)), looks(empty)}, exit1},
-		{"exit 1 with a termination message", []event{at(sec), reads(with(exited(2), func(f *facts) { f.ended.message = "panic: quota" })), looks(absent)},
+		{"exit 1 with a termination message", []event{at(sec), reads(with(exited(2), func(f *facts) { f.ended.Message = "panic: quota" })), looks(absent)},
 			"False AdapterExitedWithError: Adapter container exited with code 2: Error: panic: quota"},
-		{"another state", []event{at(sec), reads(with(exited(128), func(f *facts) { f.ended.state = "StartError" })), looks(absent)},
+		{"another state", []event{at(sec), reads(with(exited(128), func(f *facts) { f.ended.Reason = "StartError" })), looks(absent)},
 			"False AdapterExitedWithError: Adapter container exited with code 128: StartError"},
 		{"OOM", []event{at(sec), reads(oomKilled(137)), looks(absent)}, oom},
 		{"OOM, half a file", []event{at(sec), reads(oomKilled(137)), looks(half)}, oom},
 		{"OOM of a child, exit 3", []event{at(sec), reads(oomKilled(3)), looks(absent)}, oom},
 		{"OOM of a child, exit 0", []event{at(sec), reads(oomKilled(0)), looks(absent)}, oom},
 		{"OOM while the Pod is deleted", []event{at(sec), reads(with(oomKilled(137), deleting)), looks(absent)}, oom + " [kill at 31s]"},
-		{"OOM with a termination message", []event{at(sec), reads(with(oomKilled(137), func(f *facts) { f.ended.message = "too big" })), looks(absent)}, oom + ": too big"},
+		{"OOM with a termination message", []event{at(sec), reads(with(oomKilled(137), func(f *facts) { f.ended.Message = "too big" })), looks(absent)}, oom + ": too big"},
 		{"exit 0, no file", []event{at(sec), reads(exited(0)), looks(absent)}, missing},
 		{"exit 0, invalid file", []event{at(sec), reads(exited(0)), looks(half)}, invalidFile},
 		{"exit 0, invalid file with a writer", []event{at(sec), reads(exited(0)), writes, looks(half)}, invalidFile},
@@ -223,10 +223,10 @@ func TestRule2AdapterEnded(t *testing.T) {
 		{"137 without a deletion", []event{at(sec), reads(exited(137)), looks(absent)},
 			"False AdapterExitedWithError: Adapter container exited with code 137: Error"},
 		{"another run's 143, first seen during the deletion", []event{at(sec), reads(crashed(143)), at(2 * sec),
-			reads(with(with(exited(143), deleting), func(f *facts) { f.ended.key = "next run" })), looks(absent)},
+			reads(with(with(exited(143), deleting), func(f *facts) { f.ended.ContainerID = "next run" })), looks(absent)},
 			cut + "the Pod is being deleted; adapter container exited with code 143 [kill at 32s]"},
 		{"exit 1 while the Pod is deleted", []event{at(sec), reads(with(exited(1), deleting)), looks(absent)}, exit1 + " [kill at 31s]"},
-		{"the kubelet's guess", []event{at(sec), reads(with(exited(137), func(f *facts) { f.ended.unknown = true })), looks(absent)},
+		{"the kubelet's guess", []event{at(sec), reads(with(exited(137), func(f *facts) { f.ended.Reason = reasonLost })), looks(absent)},
 			cut + "adapter container exited with code 137"},
 
 		{"Pod Failed while the adapter runs, no look since", []event{at(sec), looks(absent), reads(with(alive(), failed))}, "look"},

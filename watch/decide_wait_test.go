@@ -68,12 +68,12 @@ func TestRule4Deadline(t *testing.T) {
 		{"empty file", confirmed(empty, alive()), "False InvalidResultFormat: Failed to parse adapter result: empty"},
 		{"unreadable file", confirmed(locked, alive()), "False InvalidResultFormat: Failed to parse adapter result: not readable: permission denied"},
 		{"crash loop", confirmed(absent, crashed(1)), exit1},
-		{"OOM loop", confirmed(absent, with(crashed(137), func(f *facts) { f.crashed.oom = true })), oom},
+		{"OOM loop", confirmed(absent, with(crashed(137), func(f *facts) { f.crashed.Reason = reasonOOM })), oom},
 		{"crash loop, half a file", confirmed(half, crashed(1)), invalidFile},
 		{"crash loop, container waiting", confirmed(absent, with(crashed(1), func(f *facts) { f.waiting = "CrashLoopBackOff" })), exit1},
 		{"the last crash was somebody else's doing", confirmed(absent, with(crashed(143), disrupted)),
 			cut + "PreemptionByScheduler: preempted; adapter container exited with code 143"},
-		{"the last crash is the kubelet's guess", confirmed(absent, with(crashed(137), func(f *facts) { f.crashed.unknown = true })),
+		{"the last crash is the kubelet's guess", confirmed(absent, with(crashed(137), func(f *facts) { f.crashed.Reason = reasonLost })),
 			cut + "adapter container exited with code 137"},
 		{"the last look finds a result", []event{at(60 * sec), looks(success)}, own},
 		{"the last reading finds the end", confirmed(absent, exited(0)), "look"},
@@ -113,9 +113,9 @@ func TestWake(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			s := &state{settle: 10 * time.Second, deadline: start.Add(time.Minute), now: start}
+			s := newState("", time.Minute, 10*time.Second, start)
 			for _, happens := range test.story {
-				happens(s)
+				happens(&s)
 			}
 			var want time.Time
 			if test.want != 0 {

@@ -1,26 +1,17 @@
 package watch
 
 import (
+	"cmp"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 )
 
-// ending is how a run of the adapter's container ended.
-type ending struct {
-	key     string // tells one end from another: container ID
-	code    int32
-	oom     bool
-	unknown bool   // the kubelet lost sight of the container: code and reason are its guess
-	state   string // the reason of the container's state, such as Error
-	message string // the termination message, or the signal
-}
-
 // facts is what one reading of the Pod tells about the adapter.
 type facts struct {
-	ended    *ending // for good: the kubelet will not start it again
-	crashed  *ending // the last known end other than exit 0, of a container that may start again
-	waiting  string  // why the container has not started
+	ended    *corev1.ContainerStateTerminated // for good: the kubelet will not start it again
+	crashed  *corev1.ContainerStateTerminated // the last known end other than exit 0, of a container that may start again
+	waiting  string                           // why the container has not started
 	running  bool
 	failed   bool // the Pod is Failed, whatever its containers read
 	deleting bool
@@ -29,6 +20,12 @@ type facts struct {
 
 	sidecar bool // the reporter is a native sidecar
 }
+
+// The kubelet's reasons that say more than the exit code.
+const (
+	reasonOOM  = "OOMKilled"
+	reasonLost = "ContainerStatusUnknown" // code and reason are its guess
+)
 
 // defaultGrace is the API's default for terminationGracePeriodSeconds.
 const defaultGrace = 30 * time.Second
@@ -53,36 +50,24 @@ func factsOf(pod *corev1.Pod, r roles) facts {
 		return f
 	}
 	f.running = s.State.Running != nil
-	last := end(s.State.Terminated)
-	if last == nil {
-		last = end(s.LastTerminationState.Terminated)
-	}
+	last := cmp.Or(s.State.Terminated, s.LastTerminationState.Terminated)
 	if w := s.State.Waiting; w != nil {
 		f.waiting = phrase(w.Reason, w.Message)
 	}
 	over := f.failed || f.deleting || pod.Status.Phase == corev1.PodSucceeded
-	if last != nil && !f.running && (over || s.State.Terminated != nil && !restarts(r.adapter, pod.Spec.RestartPolicy, last.code)) {
+	if last != nil && !f.running && (over || s.State.Terminated != nil && !restarts(r.adapter, pod.Spec.RestartPolicy, last.ExitCode)) {
 		f.ended = last
 		return f
 	}
-	if last != nil && (last.code != 0 || last.oom) {
+	if last != nil && (last.ExitCode != 0 || last.Reason == reasonOOM) {
 		f.crashed = last
 	}
 	return f
 }
 
-func end(t *corev1.ContainerStateTerminated) *ending {
-	if t == nil {
-		return nil
-	}
-	return &ending{
-		key:     t.ContainerID + t.FinishedAt.String(),
-		code:    t.ExitCode,
-		oom:     t.Reason == "OOMKilled",
-		unknown: t.Reason == "ContainerStatusUnknown",
-		state:   t.Reason,
-		message: t.Message,
-	}
+// runOf tells one run of a container from another by its end.
+func runOf(end *corev1.ContainerStateTerminated) string {
+	return end.ContainerID + end.FinishedAt.String()
 }
 
 // gracePeriod is what the Pod has between SIGTERM and SIGKILL.

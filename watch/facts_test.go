@@ -10,8 +10,8 @@ import (
 )
 
 func TestFactsOf(t *testing.T) {
-	run := func(code int32, state string) *ending {
-		return &ending{key: terminatedKey, code: code, state: state, oom: state == "OOMKilled", unknown: state == "ContainerStatusUnknown"}
+	run := func(code int32, reason string) *corev1.ContainerStateTerminated {
+		return terminated(code, reason).Terminated
 	}
 	oneOf := func(change func(*facts)) facts { return with(facts{grace: 30 * sec}, change) }
 	onFailure := restartPolicy(corev1.RestartPolicyOnFailure)
@@ -27,7 +27,7 @@ func TestFactsOf(t *testing.T) {
 		{"exited 0", pod(ends(0, "Completed")), oneOf(func(f *facts) { f.ended = run(0, "Completed") })},
 		{"exited 1", pod(ends(1, "Error")), oneOf(func(f *facts) { f.ended = run(1, "Error") })},
 		{"exited with a termination message", pod(ends(1, "Error"), func(p *corev1.Pod) { adapterStatus(p).State.Terminated.Message = "panic" }),
-			oneOf(func(f *facts) { f.ended = run(1, "Error"); f.ended.message = "panic" })},
+			oneOf(func(f *facts) { f.ended = run(1, "Error"); f.ended.Message = "panic" })},
 		{"OOM-killed", pod(ends(137, "OOMKilled")), oneOf(func(f *facts) { f.ended = run(137, "OOMKilled") })},
 		{"OOM-killed with a code of its own", pod(ends(3, "OOMKilled")), oneOf(func(f *facts) { f.ended = run(3, "OOMKilled") })},
 		{"lost from sight", pod(ends(137, "ContainerStatusUnknown")), oneOf(func(f *facts) { f.ended = run(137, "ContainerStatusUnknown") })},
@@ -103,14 +103,12 @@ func TestFactsOf(t *testing.T) {
 				t.Fatal(err)
 			}
 			got := factsOf(test.pod, r)
-			if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(facts{}, ending{})); diff != "" {
+			if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(facts{})); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
 	}
 }
-
-var terminatedKey = end(terminated(0, "").Terminated).key
 
 // The reporter's container ends and starts as well: that is no news.
 func TestFactsOfAnotherContainer(t *testing.T) {
@@ -131,7 +129,7 @@ func TestFactsOfAnotherContainer(t *testing.T) {
 func TestFactsOfUnknownAdapter(t *testing.T) {
 	f := factsOf(pod(ends(1, "Error"), isDeleted(7), inPhase(corev1.PodFailed, "Evicted", "")), roles{})
 	want := facts{failed: true, deleting: true, causes: []string{"Evicted"}, grace: 7 * sec}
-	if diff := cmp.Diff(want, f, cmp.AllowUnexported(facts{}, ending{})); diff != "" {
+	if diff := cmp.Diff(want, f, cmp.AllowUnexported(facts{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -146,8 +144,8 @@ func TestEndsDiffer(t *testing.T) {
 	} {
 		b := a.DeepCopy()
 		change(b)
-		if end(a).key == end(b).key {
-			t.Errorf("runs of another %s have the same key %q", name, end(a).key)
+		if runOf(a) == runOf(b) {
+			t.Errorf("runs of another %s are the same %q", name, runOf(a))
 		}
 	}
 }

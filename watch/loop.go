@@ -61,10 +61,7 @@ func (o *Observer) Run(ctx context.Context) {
 		endPod:   endPod,
 	}
 	l.file.lookAt = o.lookAt
-	l.s = state{
-		path: o.cfg.Path, wait: o.cfg.Wait, settle: max(o.cfg.Poll, minSettle),
-		deadline: time.Now().Add(o.cfg.Wait),
-	}
+	l.s = newState(o.cfg.Path, o.cfg.Wait, max(o.cfg.Poll, minSettle), time.Now())
 	var all sync.WaitGroup
 	all.Go(func() { l.observePod(podCtx) })
 	l.run(ctx, &all)
@@ -133,13 +130,8 @@ func (l *loop) run(ctx context.Context, all *sync.WaitGroup) {
 
 // untilWake is how long nothing but an event can change anything.
 func (l *loop) untilWake(now time.Time, step step) time.Duration {
-	at := l.file.nextPoll(l.cfg.Poll)
-	for _, t := range []time.Time{l.s.wake(), l.file.wake(step.look || len(l.askers) > 0, l.patience(now)), l.retry, l.calm} {
-		if t.After(now) && t.Before(at) {
-			at = t
-		}
-	}
-	return at.Sub(now)
+	look := l.file.wake(step.look || len(l.askers) > 0, l.patience(now))
+	return soonest(now, l.file.nextPoll(l.cfg.Poll), look, l.s.wake(), l.retry, l.calm).Sub(now)
 }
 
 // patience is how long a look may take: a filesystem that does not answer must
@@ -224,7 +216,7 @@ func (l *loop) take(n podNews, began moment) {
 			l.quiet = l.quiet || l.s.endIsDue()
 		}
 		return
-	case code(n.err) == http.StatusNotFound && l.s.pod != nil:
+	case code(n.err) == http.StatusNotFound && l.s.known:
 		if n.cached {
 			l.quiet = true // a lagging cache is no proof
 			return

@@ -55,7 +55,8 @@ func TestLookAgainInOneStep(t *testing.T) {
 	o := New(Config{Path: "r.json", Log: slog.New(slog.DiscardHandler)})
 	done := make(chan struct{})
 	l := &loop{Observer: o, file: newFileObserver("r.json", true, o.log), askers: []asker{{1, done}}}
-	l.s = state{deadline: time.Now().Add(time.Hour), moment: 1}
+	l.s = newState("", time.Hour, 0, time.Now())
+	l.s.moment = 1
 	l.saw(found{look: success, began: 1, at: time.Now()})
 	<-done
 	if v, ok := o.Verdict(); !ok || !v.Own {

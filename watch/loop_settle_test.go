@@ -96,7 +96,7 @@ func TestSettleWhileWritten(t *testing.T) {
 		events := make(chan fileEvent) // what the kernel would tell
 		l := &loop{Observer: o, file: newFileObserver(o.cfg.Path, true, o.log), reads: make(chan reading, 1)}
 		l.file.events = events
-		l.s = state{settle: minSettle, deadline: time.Now().Add(time.Hour)}
+		l.s = newState("", time.Hour, minSettle, time.Now())
 		var all sync.WaitGroup
 		all.Go(func() { l.run(ctx, &all) })
 		believed := func() bool { synctest.Wait(); _, ok := o.Verdict(); return ok }

@@ -31,15 +31,7 @@ func seen(trigger *time.Time, now time.Time) bool {
 func (s *stop) begun() bool { return !s.began().IsZero() }
 
 // began is when the grace period started to run.
-func (s *stop) began() time.Time {
-	var first time.Time
-	for _, t := range []time.Time{s.sigterm, s.deletion, s.gone} {
-		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
-			first = t
-		}
-	}
-	return first
-}
+func (s *stop) began() time.Time { return soonest(time.Time{}, s.sigterm, s.deletion, s.gone) }
 
 // late is when the stop became one without time to observe; zero: it is not.
 func (s *stop) late(sidecar bool) time.Time {

@@ -122,9 +122,9 @@ func TestTimeIsUp(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			s := &state{deadline: start.Add(time.Hour), now: start}
+			s := newState("", time.Hour, 0, start)
 			s.sawPod(with(alive(), graced(test.grace)))
-			sigterm(s)
+			sigterm(&s)
 			s.note(start.Add(test.awake))
 			s.note(start.Add(test.awake + sec)) // its time is that of the first note
 			if got := s.killAt().Sub(start); got != test.want {

@@ -1,7 +1,6 @@
 package watch
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -106,16 +105,6 @@ func failures(job *batchv1.Job, pod *corev1.Pod) int32 {
 	}
 	return n
 }
-
-// outcome is what the end of the adapter means where no valid result came.
-func (e *ending) outcome() contract.Outcome {
-	if e.oom {
-		return contract.OOMKilled(e.message)
-	}
-	return contract.ExitedWithError(e.code, e.state, e.message)
-}
-
-func (e *ending) String() string { return fmt.Sprintf("adapter container exited with code %d", e.code) }
 
 // same tells that two verdicts, or none, say the same.
 func (v *Verdict) same(other *Verdict) bool {
