@@ -1,12 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -46,10 +47,9 @@ type reporter struct {
 	finished func(level slog.Level, msg string, args ...any)
 	jobRead  chan struct{} // closed when the first reading of the Job has had its answer
 
-	mu    sync.Mutex
-	first types.UID    // of the Job first read
-	job   *batchv1.Job // as last seen
-	pod   *corev1.Pod  // where a delivery was faster to read it than the observers
+	first atomic.Pointer[batchv1.Job] // as first read
+	job   atomic.Pointer[batchv1.Job] // as last seen
+	pod   atomic.Pointer[corev1.Pod]  // where a delivery was faster to read it than the observers
 }
 
 // finish writes the last line of the run.
@@ -81,12 +81,7 @@ func (r *reporter) owner() *metav1.OwnerReference {
 	if r.obs == nil {
 		return nil
 	}
-	pod := r.obs.Pod()
-	if pod == nil {
-		r.mu.Lock()
-		pod = r.pod
-		r.mu.Unlock()
-	}
+	pod := cmp.Or(r.obs.Pod(), r.pod.Load())
 	if pod == nil {
 		return nil
 	}
@@ -105,18 +100,8 @@ func (r *reporter) getJob(ctx context.Context) (*batchv1.Job, error) {
 }
 
 func (r *reporter) saw(job *batchv1.Job) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.first == "" {
-		r.first = job.UID
-	}
-	r.job = job
-}
-
-func (r *reporter) lastJob() (*batchv1.Job, types.UID) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.job, r.first
+	r.first.CompareAndSwap(nil, job)
+	r.job.Store(job)
 }
 
 // uid is that of the Job which this Pod is for: the Pod's controlling Job where
@@ -125,8 +110,10 @@ func (r *reporter) uid() types.UID {
 	if owner := r.owner(); owner != nil && owner.Name == r.cfg.job {
 		return owner.UID
 	}
-	_, first := r.lastJob()
-	return first
+	if first := r.first.Load(); first != nil {
+		return first.UID
+	}
+	return ""
 }
 
 // report waits for a verdict and delivers it, and what replaces it while it may.
@@ -144,8 +131,7 @@ func (r *reporter) report(ctx context.Context) int {
 			d.since = time.Now()
 		}
 		if !v.Own { // a valid result wins over all that is not delivered yet
-			r.obs.LookAgain(ctx)
-			if v, ready = r.obs.Verdict(); !ready {
+			if v, ready = r.obs.LookAgain(ctx); !ready {
 				continue
 			}
 		}
@@ -291,7 +277,7 @@ func (d *delivery) wait(v watch.Verdict, err error) time.Duration {
 // a PATCH that is held up on the way must not undo what came after it.
 func (d *delivery) attempt(ctx context.Context, v watch.Verdict) (contract.Outcome, error) {
 	d.readPod(ctx)
-	job, _ := d.lastJob()
+	job := d.job.Load()
 	outcome := v.For(job, nil)
 	uid := d.uid()
 	needed := v.NeedsJob() || uid == ""
@@ -356,9 +342,7 @@ func (d *delivery) readPod(ctx context.Context) {
 func (d *delivery) getPod(ctx context.Context) (*corev1.Pod, error) {
 	pod, err := d.client.GetPod(ctx, false)
 	if err == nil {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		d.pod = pod
+		d.pod.Store(pod)
 	}
 	return pod, err
 }
@@ -368,8 +352,7 @@ func (d *delivery) overtaken(ctx context.Context, v watch.Verdict) bool {
 	if v.Own || d.obs == nil {
 		return false
 	}
-	d.obs.LookAgain(ctx)
-	now, ready := d.obs.Verdict()
+	now, ready := d.obs.LookAgain(ctx)
 	return ready && now.Own
 }
 

@@ -145,12 +145,10 @@ func (l *loop) patience(now time.Time) time.Duration {
 
 // publish makes a verdict known, and tells of it where it is another one.
 func (l *loop) publish(v *Verdict) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if v.same(l.verdict) {
+	if v.same(l.verdict.Load()) {
 		return
 	}
-	l.verdict = v
+	l.verdict.Store(v)
 	select {
 	case l.changed <- struct{}{}:
 	default:
@@ -239,9 +237,7 @@ func (l *loop) gone() {
 }
 
 func (l *loop) sawPod(pod *corev1.Pod) {
-	l.mu.Lock()
-	last := l.pod
-	l.mu.Unlock()
+	last := l.pod.Load()
 	switch {
 	case last == nil:
 	case last.UID != pod.UID:
@@ -257,9 +253,8 @@ func (l *loop) sawPod(pod *corev1.Pod) {
 	if last == nil && err == nil {
 		l.log.Info("following the adapter", "container", r.adapter.Name, "nativeSidecar", r.sidecar)
 	}
-	l.mu.Lock()
-	l.pod, l.sidecar = pod, r.sidecar
-	l.mu.Unlock()
+	l.sidecar.Store(r.sidecar)
+	l.pod.Store(pod)
 	l.s.sawPod(factsOf(pod, r))
 	l.closeKnown()
 }

@@ -9,7 +9,7 @@ package watch
 import (
 	"context"
 	"log/slog"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -40,10 +40,9 @@ type Observer struct {
 	known   chan struct{}
 	lookAt  func(path string) look // a test's filesystem may hang
 
-	mu      sync.Mutex
-	verdict *Verdict
-	pod     *corev1.Pod
-	sidecar bool
+	verdict atomic.Pointer[Verdict]
+	pod     atomic.Pointer[corev1.Pod]
+	sidecar atomic.Bool
 }
 
 // New prepares an observation.
@@ -66,42 +65,32 @@ func (o *Observer) Changed() <-chan struct{} { return o.changed }
 // Verdict is what there is to report now; false where there is nothing yet, or
 // not any more: a file that is being mended is no news.
 func (o *Observer) Verdict() (Verdict, bool) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.verdict == nil {
-		return Verdict{}, false
+	if v := o.verdict.Load(); v != nil {
+		return *v, true
 	}
-	return *o.verdict, true
+	return Verdict{}, false
 }
 
 // Known is closed when the Pod has been read, or cannot be for good.
 func (o *Observer) Known() <-chan struct{} { return o.known }
 
 // Pod is the newest reading; nil where there is none.
-func (o *Observer) Pod() *corev1.Pod {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.pod
-}
+func (o *Observer) Pod() *corev1.Pod { return o.pod.Load() }
 
 // Sidecar tells that the reporter is a native sidecar: the kubelet starts it
 // again when it ends before its adapter has.
-func (o *Observer) Sidecar() bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.sidecar
-}
+func (o *Observer) Sidecar() bool { return o.sidecar.Load() }
 
 // LookAgain looks at the file once more and takes it into the verdict.
-func (o *Observer) LookAgain(ctx context.Context) {
+func (o *Observer) LookAgain(ctx context.Context) (Verdict, bool) {
 	done := make(chan struct{})
 	select {
 	case o.asks <- done:
+		select {
+		case <-done:
+		case <-ctx.Done():
+		}
 	case <-ctx.Done():
-		return
 	}
-	select {
-	case <-done:
-	case <-ctx.Done():
-	}
+	return o.Verdict()
 }
