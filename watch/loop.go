@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -92,12 +93,7 @@ func (l *loop) run(ctx context.Context, all *sync.WaitGroup) {
 	for ctx.Err() == nil {
 		now := time.Now()
 		l.file.poll(now, l.cfg.Poll)
-		l.s.note(now)
-		step := l.s.decide()
-		l.publish(step.speak)
-		if l.s.stop.begun() {
-			l.stopping()
-		}
+		step := l.decide(now)
 		l.file.look(ctx, step.look || len(l.askers) > 0, l.s.moment, now, l.patience(now))
 		if (step.read || l.quiet && !now.Before(l.calm)) && !l.reading && !now.Before(l.retry) {
 			l.read(ctx, all)
@@ -108,9 +104,9 @@ func (l *loop) run(ctx context.Context, all *sync.WaitGroup) {
 		case <-timer.C:
 		case ev, ok := <-l.file.events:
 			l.file.take(ev, ok)
-			l.s.writing = l.file.writing
-		case found := <-l.file.found:
-			l.saw(found)
+		case f := <-l.file.found:
+			l.file.done(f)
+			l.s.sawFile(f.look, f.began, f.at)
 		case n := <-l.news:
 			l.take(n, 0)
 		case r := <-l.reads:
@@ -143,41 +139,33 @@ func (l *loop) patience(now time.Time) time.Duration {
 	return min(lookPatience, max(100*time.Millisecond, l.s.killAt().Sub(now)/3))
 }
 
-// publish makes a verdict known, and tells of it where it is another one.
-func (l *loop) publish(v *Verdict) {
-	if v.same(l.verdict.Load()) {
-		return
-	}
-	l.verdict.Store(v)
-	select {
-	case l.changed <- struct{}{}:
-	default:
-	}
-}
-
-func (l *loop) stopping() {
-	if at := l.s.killAt(); !at.Equal(l.killAt) {
-		l.killAt = at
-		l.cfg.Stopping(at)
-	}
-}
-
-func (l *loop) saw(f found) {
-	l.file.done(f)
+// decide takes the next step, tells of a verdict where it is another one, and
+// lets those go on who have waited for the look that it rests on.
+func (l *loop) decide(now time.Time) step {
 	l.s.writing = l.file.writing
-	l.s.sawFile(f.look, f.began, f.at)
-	waiting := l.askers[:0]
-	for _, a := range l.askers {
-		if f.began < a.since {
-			waiting = append(waiting, a)
-			continue
+	l.s.note(now)
+	step := l.s.decide()
+	if v := step.speak; !v.same(l.verdict.Load()) {
+		l.verdict.Store(v)
+		select {
+		case l.changed <- struct{}{}:
+		default:
 		}
-		// The verdict of this look must be out before the asker goes on.
-		l.s.note(time.Now())
-		l.publish(l.s.decide().speak)
-		close(a.done)
 	}
-	l.askers = waiting
+	if l.s.stop.begun() {
+		if at := l.s.killAt(); !at.Equal(l.killAt) {
+			l.killAt = at
+			l.cfg.Stopping(at)
+		}
+	}
+	l.askers = slices.DeleteFunc(l.askers, func(a asker) bool {
+		seen := l.s.looked >= a.since
+		if seen {
+			close(a.done)
+		}
+		return seen
+	})
+	return step
 }
 
 // read reads the Pod in the background.

@@ -57,7 +57,8 @@ func TestLookAgainInOneStep(t *testing.T) {
 	l := &loop{Observer: o, file: newFileObserver("r.json", true, o.log), askers: []asker{{1, done}}}
 	l.s = newState("", time.Hour, 0, time.Now())
 	l.s.moment = 1
-	l.saw(found{look: success, began: 1, at: time.Now()})
+	l.s.sawFile(success, 1, time.Now())
+	l.decide(time.Now())
 	<-done
 	if v, ok := o.Verdict(); !ok || !v.Own {
 		t.Errorf("verdict %+v, want the result", v)
