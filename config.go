@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -47,36 +48,31 @@ var controllerTypes = []batchv1.JobConditionType{
 type parser struct {
 	getenv   func(string) string
 	problems []string
-	bad      map[string]bool
 }
 
 func (p *parser) fail(name, format string, args ...any) {
 	p.problems = append(p.problems, name+": "+fmt.Sprintf(format, args...))
-	p.bad[name] = true
 }
 
 // get treats a variable that is set to nothing as one that is not set.
 func (p *parser) get(name, otherwise string) string {
-	if v := p.getenv(name); v != "" {
-		return v
-	}
-	return otherwise
+	return cmp.Or(p.getenv(name), otherwise)
 }
 
-// parseConfig reads the environment. Its error names every variable that is
+// parseConfig reads the environment. The problems name every variable that is
 // wrong; the config is then good for reporting just that, as far as
 // config.addressed says. Warnings are what is wrong and does not matter.
-func parseConfig(getenv func(string) string) (c config, warnings []string, err error) {
-	p := &parser{getenv: getenv, bad: map[string]bool{}}
+func parseConfig(getenv func(string) string) (c config, warnings, problems []string) {
+	p := &parser{getenv: getenv}
 	c.job = p.name("JOB_NAME", validation.IsDNS1123Subdomain)
 	c.namespace = p.name("JOB_NAMESPACE", validation.IsDNS1123Label)
 	c.pod = p.name("POD_NAME", validation.IsDNS1123Subdomain)
 	c.adapter = p.get("ADAPTER_CONTAINER_NAME", "") // a wrong one costs the Pod's news, not the report
 	c.resultsPath = p.path("RESULTS_PATH", contract.DefaultResultsPath)
 	c.serviceAccountDir = p.get("SERVICE_ACCOUNT_DIR", "/var/run/secrets/kubernetes.io/serviceaccount")
-	c.poll = p.seconds("POLL_INTERVAL_SECONDS", 2)
-	c.wait = p.seconds("MAX_WAIT_TIME_SECONDS", 300)
-	if c.poll >= c.wait && !p.bad["POLL_INTERVAL_SECONDS"] && !p.bad["MAX_WAIT_TIME_SECONDS"] {
+	c.poll = p.seconds("POLL_INTERVAL_SECONDS", "2")
+	c.wait = p.seconds("MAX_WAIT_TIME_SECONDS", "300")
+	if c.poll >= c.wait && c.wait > 0 {
 		p.fail("POLL_INTERVAL_SECONDS", "must be less than MAX_WAIT_TIME_SECONDS (%s), is %s", c.wait, c.poll)
 	}
 	c.conditionType = p.conditionType("CONDITION_TYPE")
@@ -89,10 +85,7 @@ func parseConfig(getenv func(string) string) (c config, warnings []string, err e
 		c.logLevel = slog.LevelInfo // a typo here must not cost the report
 		warnings = append(warnings, fmt.Sprintf("LOG_LEVEL: must be debug, info, warn or error, is %q; using info", p.getenv("LOG_LEVEL")))
 	}
-	if len(p.problems) > 0 {
-		err = errors.New(strings.Join(p.problems, "; "))
-	}
-	return c, warnings, err
+	return c, warnings, p.problems
 }
 
 // addressed tells that the Job is known, whatever else is wrong.
@@ -138,11 +131,9 @@ func isDirectory(path string) bool {
 	}
 }
 
-func (p *parser) seconds(name string, otherwise uint64) time.Duration {
-	v := p.getenv(name)
-	if v == "" {
-		return time.Duration(otherwise) * time.Second
-	}
+// seconds is 0 where the variable is wrong.
+func (p *parser) seconds(name, otherwise string) time.Duration {
+	v := p.get(name, otherwise)
 	n, err := strconv.ParseUint(v, 10, 64)
 	switch {
 	case err != nil && !errors.Is(err, strconv.ErrRange):
@@ -151,8 +142,10 @@ func (p *parser) seconds(name string, otherwise uint64) time.Duration {
 		p.fail(name, "too large: %q", shorten(v))
 	case n == 0:
 		p.fail(name, "must be at least 1")
+	default:
+		return time.Duration(n) * time.Second
 	}
-	return time.Duration(n) * time.Second
+	return 0
 }
 
 func (p *parser) conditionType(name string) batchv1.JobConditionType {

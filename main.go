@@ -26,7 +26,7 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -34,6 +34,7 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/openshift-hyperfleet/status-reporter/kubeapi"
@@ -86,35 +87,32 @@ func (p *process) run(args []string) int {
 	if len(args) > 0 {
 		return p.command(args)
 	}
-	cfg, warnings, err := parseConfig(p.getenv)
+	cfg, warnings, problems := parseConfig(p.getenv)
 	log := slog.New(slog.NewJSONHandler(p.stderr, &slog.HandlerOptions{Level: cfg.logLevel})).
 		With("job", cfg.job, "namespace", cfg.namespace, "pod", cfg.pod)
 	for _, w := range warnings {
 		log.Warn(w)
 	}
-	client, clientErr := kubeapi.New(kubeapi.Config{
+	client, err := kubeapi.New(kubeapi.Config{
 		Host: cfg.host, Port: cfg.port, ServiceAccountDir: cfg.serviceAccountDir,
 		Namespace: cfg.namespace, Job: cfg.job, Pod: cfg.pod,
 		UserAgent: "status-reporter/" + version, Log: log, Dial: p.dial,
 	})
-	if clientErr != nil {
-		clientErr = fmt.Errorf("SERVICE_ACCOUNT_DIR: %w", clientErr)
-		if err != nil {
-			clientErr = fmt.Errorf("%w; %w", err, clientErr)
-		}
-		err = clientErr
-	}
-	r := &reporter{cfg: cfg, log: log, client: client, finished: p.finish(cfg)}
-	switch {
-	case err != nil && (clientErr != nil || !cfg.addressed()):
-		r.finish(slog.LevelError, "misconfigured", "error", err)
-		return exitMisconfigured
-	case err != nil:
+	if err != nil {
+		problems = append(problems, "SERVICE_ACCOUNT_DIR: "+err.Error())
+	} else {
 		defer client.Close()
-		r.misconfigured(err)
+	}
+	r := &reporter{cfg: cfg, log: log, client: client, terminationLog: p.terminationLog}
+	if problems != nil {
+		wrong := errors.New(strings.Join(problems, "; "))
+		if err != nil || !cfg.addressed() {
+			r.finish(slog.LevelError, "misconfigured", "error", wrong)
+		} else {
+			r.misconfigured(wrong)
+		}
 		return exitMisconfigured
 	}
-	defer client.Close()
 	log.Info("started", "version", version, "resultsPath", cfg.resultsPath, "maxWait", cfg.wait.String())
 	return p.observe(r)
 }
@@ -147,28 +145,4 @@ func (p *process) observe(r *reporter) int {
 		<-terminated
 	}
 	return code
-}
-
-// finish keeps the last line of the run for the kubelet, whatever LOG_LEVEL is.
-func (p *process) finish(cfg config) func(level slog.Level, msg string, args ...any) {
-	return func(level slog.Level, msg string, args ...any) {
-		f, err := os.OpenFile(p.terminationLog, os.O_WRONLY|os.O_TRUNC, 0)
-		if err != nil {
-			return // not in a container
-		}
-		defer f.Close()
-		slog.New(slog.NewJSONHandler(&limited{f, 4096}, nil)).
-			With("job", cfg.job, "namespace", cfg.namespace, "pod", cfg.pod).Log(context.Background(), level, msg, args...)
-	}
-}
-
-// limited writes no more than the kubelet reads.
-type limited struct {
-	w io.Writer
-	n int
-}
-
-func (l *limited) Write(p []byte) (int, error) {
-	_, err := l.w.Write(p[:min(len(p), l.n)])
-	return len(p), err
 }

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -40,22 +42,31 @@ const (
 
 // reporter delivers what the observers find.
 type reporter struct {
-	cfg      config
-	log      *slog.Logger
-	client   *kubeapi.Client
-	obs      *watch.Observer // nil in a reporter that is misconfigured
-	finished func(level slog.Level, msg string, args ...any)
-	jobRead  chan struct{} // closed when the first reading of the Job has had its answer
+	cfg            config
+	log            *slog.Logger
+	client         *kubeapi.Client
+	terminationLog string
+	obs            *watch.Observer // nil in a reporter that is misconfigured
+	jobRead        chan struct{}   // closed when the first reading of the Job has had its answer
 
 	first atomic.Pointer[batchv1.Job] // as first read
 	job   atomic.Pointer[batchv1.Job] // as last seen
 	pod   atomic.Pointer[corev1.Pod]  // where a delivery was faster to read it than the observers
 }
 
-// finish writes the last line of the run.
+// finish writes the last line of the run, and keeps it for the kubelet: as much
+// as that reads.
 func (r *reporter) finish(level slog.Level, msg string, args ...any) {
 	r.log.Log(context.Background(), level, msg, args...)
-	r.finished(level, msg, args...)
+	f, err := os.OpenFile(r.terminationLog, os.O_WRONLY|os.O_TRUNC, 0)
+	if err != nil {
+		return // not in a container
+	}
+	defer f.Close()
+	var line bytes.Buffer
+	slog.New(slog.NewJSONHandler(&line, nil)).
+		With("job", r.cfg.job, "namespace", r.cfg.namespace, "pod", r.cfg.pod).Log(context.Background(), level, msg, args...)
+	f.Write(line.Bytes()[:min(line.Len(), 4096)])
 }
 
 // readJob reads the Job once at the start, off the critical path: missing
