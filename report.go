@@ -26,6 +26,9 @@ import (
 const (
 	// firstAnswers is how long a report waits to learn which Job it is for.
 	firstAnswers = time.Second
+	// podPatience is how long a reporter that is done waits to learn how the
+	// kubelet takes its end.
+	podPatience = 5 * time.Second
 	// deliveryTime bounds the delivery where the Pod's end does not.
 	deliveryTime = 30 * time.Minute
 	// deliveryPause is the longest between two attempts: a thousand reporters
@@ -133,23 +136,21 @@ func (r *reporter) report(ctx context.Context) int {
 	d := newDelivery(r)
 	for {
 		v, ready := r.obs.Verdict()
+		if ready && d.since.IsZero() {
+			await(firstAnswers, r.obs.Known(), r.jobRead)
+			d.since = time.Now()
+		}
+		if ready && !v.Own { // a valid result wins over all that is not delivered yet
+			v, ready = r.obs.LookAgain(ctx)
+		}
 		if !ready {
 			<-r.obs.Changed()
 			continue
 		}
-		if d.since.IsZero() {
-			r.awaitFirstAnswers()
-			d.since = time.Now()
-		}
-		if !v.Own { // a valid result wins over all that is not delivered yet
-			if v, ready = r.obs.LookAgain(ctx); !ready {
-				continue
-			}
-		}
 		err := d.deliver(ctx, v)
 		switch {
 		case err == nil && !v.Provisional:
-			r.awaitPod()
+			await(podPatience, r.obs.Known()) // where the report was faster than the Pod's first reading
 			return r.exitCode(v.Own, d.delivered.Status)
 		case err == nil, errors.Is(err, errStands) && v.Provisional: // the adapter may still write
 			<-r.obs.Changed()
@@ -166,23 +167,15 @@ func (r *reporter) report(ctx context.Context) int {
 	}
 }
 
-func (r *reporter) awaitFirstAnswers() {
-	timeout := time.After(firstAnswers)
-	for _, answer := range []<-chan struct{}{r.obs.Known(), r.jobRead} {
+// await waits for all of these, and no longer than d.
+func await(d time.Duration, all ...<-chan struct{}) {
+	timeout := time.After(d)
+	for _, c := range all {
 		select {
-		case <-answer:
+		case <-c:
 		case <-timeout:
 			return
 		}
-	}
-}
-
-// awaitPod waits a little to learn how the kubelet takes the reporter's end,
-// where the report was faster than the Pod's first reading.
-func (r *reporter) awaitPod() {
-	select {
-	case <-r.obs.Known():
-	case <-time.After(5 * firstAnswers):
 	}
 }
 
@@ -202,8 +195,7 @@ func (r *reporter) exitCode(own bool, status contract.ConditionStatus) int {
 }
 
 func retryAfter(err error) time.Duration {
-	var e *kubeapi.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*kubeapi.Error](err); ok {
 		return e.Wait
 	}
 	return 0
@@ -221,8 +213,8 @@ var (
 type delivery struct {
 	*reporter
 	pause     backoff.Backoff
-	since     time.Time // of the first attempt
-	delivered *contract.Outcome
+	since     time.Time                 // of the first attempt
+	delivered contract.Outcome          // what stands on the Job by this reporter's doing
 	sent      map[contract.Outcome]bool // may stand on the Job, acknowledged or not
 	stood     bool                      // another Pod's report did, which an interruption does not replace
 	lastTold  string
@@ -243,8 +235,8 @@ func (d *delivery) deliver(ctx context.Context, v watch.Verdict) error {
 	over := ctx.Err() != nil || !time.Now().Before(end)
 	switch {
 	case err == nil:
-		if d.delivered == nil || *d.delivered != outcome {
-			d.delivered = &outcome
+		if d.delivered != outcome {
+			d.delivered = outcome
 			d.finish(slog.LevelInfo, "reported", about...)
 		}
 		return nil
@@ -305,7 +297,7 @@ func (d *delivery) attempt(ctx context.Context, v watch.Verdict) (contract.Outco
 			}
 		case forbidden(err):
 			job, outcome, guarded = nil, v.For(nil, nil), false // as far as it can be told without the Job
-		case d.delivered != nil && *d.delivered == outcome:
+		case d.delivered == outcome:
 			return outcome, nil // it stands, as far as can be told
 		case needed || time.Since(d.since) < guardTime:
 			return outcome, err
@@ -316,7 +308,7 @@ func (d *delivery) attempt(ctx context.Context, v watch.Verdict) (contract.Outco
 	if d.overtaken(ctx, v) { // reading may have taken its time
 		return outcome, errOvertaken
 	}
-	if d.delivered != nil && *d.delivered == outcome {
+	if d.delivered == outcome {
 		return outcome, nil
 	}
 	patch := kubeapi.StatusPatch{UID: uid, Condition: d.condition(outcome, job)}
@@ -327,7 +319,7 @@ func (d *delivery) attempt(ctx context.Context, v watch.Verdict) (contract.Outco
 		}
 		patch.ResourceVersion = job.ResourceVersion
 	}
-	d.sent[outcome], d.delivered = true, nil // whatever stood, this may replace it, acknowledged or not
+	d.sent[outcome], d.delivered = true, contract.Outcome{} // whatever stood, this may replace it, acknowledged or not
 	after, err := d.client.PatchJobStatus(ctx, patch)
 	if err != nil {
 		return outcome, err
@@ -344,10 +336,9 @@ func (d *delivery) readPod(ctx context.Context) {
 	}
 	select {
 	case <-d.obs.Known():
-		return
 	default:
+		d.getPod(ctx)
 	}
-	d.getPod(ctx)
 }
 
 func (d *delivery) getPod(ctx context.Context) (*corev1.Pod, error) {
@@ -378,8 +369,7 @@ func (d *delivery) podAfter(ctx context.Context, v watch.Verdict) *corev1.Pod {
 		return nil
 	}
 	pod, err := d.getPod(ctx)
-	var e *kubeapi.Error
-	if errors.As(err, &e) && e.Code == http.StatusNotFound && e.FromAPI {
+	if e, ok := errors.AsType[*kubeapi.Error](err); ok && e.StatusCode() == http.StatusNotFound {
 		return &corev1.Pod{} // gone, and so counted
 	}
 	return pod
@@ -437,6 +427,6 @@ func (r *reporter) misconfigured(err error) {
 }
 
 func forbidden(err error) bool {
-	var e *kubeapi.Error
-	return errors.As(err, &e) && e.Code == http.StatusForbidden
+	e, ok := errors.AsType[*kubeapi.Error](err)
+	return ok && e.Code == http.StatusForbidden
 }

@@ -17,11 +17,10 @@ import (
 // the success asked for.
 type Error struct {
 	Method, Path string
-	Code         int                 // HTTP status code, or a Status' code inside a watch
-	Reason       metav1.StatusReason // empty unless FromAPI
-	Message      string              // the server's words, or the first kilobyte of a body that is no Status
-	FromAPI      bool                // the body was a metav1.Status: the API server itself has spoken
-	Wait         time.Duration       // Retry-After; 0 where there was none
+	Code         int           // HTTP status code, or a Status' code inside a watch
+	Message      string        // the server's words, or the first kilobyte of a body that is no Status
+	FromAPI      bool          // the body was a metav1.Status: the API server itself has spoken
+	Wait         time.Duration // Retry-After; 0 where there was none
 	hint         string
 }
 
@@ -57,8 +56,8 @@ const roleDelay = time.Minute
 // first attempt. Everything but a clear refusal by the API server itself may
 // pass: a 404 page of a load balancer says nothing about the Job.
 func Final(err error, since time.Duration) bool {
-	var e *Error
-	if !errors.As(err, &e) {
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
 		return errors.Is(err, ErrReplaced)
 	}
 	switch {
@@ -97,7 +96,7 @@ func readError(method, path string, resp *http.Response) (e *Error, broken error
 }
 
 func (e *Error) setStatus(status *metav1.Status) {
-	e.FromAPI, e.Reason, e.Message = true, status.Reason, status.Message
+	e.FromAPI, e.Message = true, status.Message
 	if d := status.Details; d != nil && e.Wait == 0 {
 		e.Wait = time.Duration(max(0, d.RetryAfterSeconds)) * time.Second
 	}

@@ -37,6 +37,3 @@ func (b *Backoff) Next(retryAfter time.Duration) time.Duration {
 
 // Reset starts over, after a success.
 func (b *Backoff) Reset() { b.attempts = 0 }
-
-// Attempts counts the calls of Next since the last Reset.
-func (b *Backoff) Attempts() int { return b.attempts }
