@@ -24,6 +24,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // maxObject bounds what is read of one object or watch event. etcd holds 1.5 MiB.
@@ -48,14 +50,18 @@ type Client struct {
 	mu     sync.Mutex
 	conn   *connection
 	killAt time.Time // when the process will be killed; zero: not known
-	bounds map[*bound]struct{}
-	probe  time.Time       // when a PATCH last found no server to connect to; zero: there is one
-	slow   map[string]bool // methods whose last answer took longer than a used connection may
+	calls  map[*call]struct{}
+	probe  time.Time // when a PATCH last found no server to connect to; zero: there is one
+	// The methods whose last answer took longer than a used connection may. The
+	// next of the kind has the time that a new connection has, also where the
+	// watch is the first on it: a server that takes five seconds for a PATCH must
+	// get a report too.
+	slow map[string]bool
 }
 
 // New checks that the token and the CA are there and usable. It sends nothing.
 func New(cfg Config) (*Client, error) {
-	c := &Client{cfg: cfg, bounds: map[*bound]struct{}{}, slow: map[string]bool{}}
+	c := &Client{cfg: cfg, calls: map[*call]struct{}{}, slow: map[string]bool{}}
 	if _, err := c.token(); err != nil {
 		return nil, err
 	}
@@ -71,8 +77,10 @@ func New(cfg Config) (*Client, error) {
 func (c *Client) Close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.conn.owed.Load() == 0 {
-		c.conn.each(func(wire net.Conn) { linger(wire, -1) })
+	if c.conn.owed == 0 {
+		for _, wire := range c.conn.wires {
+			linger(wire, -1)
+		}
 	}
 	c.conn.retire(errors.New("closed"))
 }
@@ -91,7 +99,7 @@ func (c *Client) token() (string, error) {
 }
 
 // exchange sends one request. Its answer, always a 2xx, must be closed.
-func (c *Client) exchange(ctx context.Context, method, path string, query url.Values, contentType string, body []byte) (*answer, error) {
+func (c *Client) exchange(ctx context.Context, method, path string, query url.Values, patch []byte) (*call, error) {
 	if method == methodWatch && c.probing() {
 		return nil, errProbing
 	}
@@ -99,49 +107,32 @@ func (c *Client) exchange(ctx context.Context, method, path string, query url.Va
 	if err != nil {
 		return nil, err
 	}
-	conn := c.current()
-	ctx, cancel := context.WithCancelCause(ctx)
-	unlink := context.AfterFunc(conn.ctx, func() { cancel(context.Cause(conn.ctx)) })
-	a := &answer{
-		bound:  c.newBound(method, cancel),
-		done:   func() { unlink(); cancel(nil) },
-		failed: func(err error) error { return c.failed(ctx, conn, method, path, err) },
-	}
-
 	target := url.URL{Scheme: "https", Host: net.JoinHostPort(c.cfg.Host, c.cfg.Port), Path: path, RawQuery: query.Encode()}
 	verb := method
 	if method == methodWatch {
 		verb = http.MethodGet
 	}
-	req, err := http.NewRequestWithContext(a.bound.trace(ctx, conn), verb, target.String(), bytes.NewReader(body))
+	req, err := http.NewRequest(verb, target.String(), bytes.NewReader(patch))
 	if err != nil {
-		a.Close()
 		return nil, err
 	}
 	req.Header.Set("Authorization", "Bearer "+token)
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", c.cfg.UserAgent)
-	if body != nil {
-		req.Header.Set("Content-Type", contentType)
+	if patch != nil {
+		req.Header.Set("Content-Type", string(types.StrategicMergePatchType))
 	}
+	a := c.begin(ctx, method, path)
 	// RoundTrip, not http.Client: redirects are answers here, and neither
 	// cookies nor proxies have any business with a bearer token.
-	began := time.Now()
-	conn.owed.Add(1)
-	resp, err := conn.transport.RoundTrip(req)
-	c.probed(method, a.bound.connected.Load())
-	if err != nil {
+	if a.Response, err = a.conn.transport.RoundTrip(req.WithContext(a.ctx)); err != nil {
 		defer a.Close()
 		return nil, a.failed(err)
 	}
-	conn.owed.Add(-1)
-	conn.answered.Store(true)
-	c.setSlow(method, time.Since(began) > usedTimeout)
-	a.Response = resp
-	a.bound.answered()
-	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+	a.answered()
+	if a.StatusCode < 200 || a.StatusCode > 299 {
 		defer a.Close()
-		e, broken := readError(method, path, resp)
+		e, broken := readError(method, path, a.Response)
 		if broken != nil {
 			a.failed(broken) // the connection may be dead
 		}
@@ -163,59 +154,9 @@ func (c *Client) probing() bool {
 	return time.Since(c.probe) < probeTime
 }
 
-func (c *Client) probed(method string, connected bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	switch {
-	case connected:
-		c.probe = time.Time{}
-	case method == http.MethodPatch:
-		c.probe = time.Now()
-	}
-}
-
-// failed names what went wrong on the way, and leaves a connection that did
-// not answer: what shares it is most likely as dead.
-func (c *Client) failed(ctx context.Context, conn *connection, method, path string, err error) error {
-	cause := context.Cause(ctx)
-	if cause == nil {
-		cause = context.Cause(conn.ctx) // which ends ctx a moment later
-	}
-	var timeout *timeoutError
-	switch {
-	case errors.As(cause, &timeout):
-		c.setSlow(method, true)
-		c.abandon(conn, timeout)
-		err = cause
-	case untrusted(err):
-		c.abandon(conn, err) // the next connection reads ca.crt anew
-	case cause != nil:
-		err = cause
-	case err == nil:
-		return nil
-	}
-	return fmt.Errorf("%s %s: %w", method, path, err)
-}
-
-// answer is a response whose time is bounded.
-type answer struct {
-	*http.Response
-	bound  *bound
-	done   func()
-	failed func(error) error // names what broke the body off
-}
-
-func (a *answer) Close() {
-	a.bound.stop()
-	a.done()
-	if a.Response != nil {
-		a.Body.Close()
-	}
-}
-
 // object sends one request and decodes the answer, which must be of the kind asked for.
-func (c *Client) object(ctx context.Context, method, path string, query url.Values, contentType string, body []byte, kind string, into any) error {
-	a, err := c.exchange(ctx, method, path, query, contentType, body)
+func (c *Client) object(ctx context.Context, method, path string, query url.Values, patch []byte, kind string, into any) error {
+	a, err := c.exchange(ctx, method, path, query, patch)
 	if err != nil {
 		return err
 	}

@@ -18,9 +18,9 @@ import (
 func answering(t testing.TB, dir string, code int, header http.Header, body io.Reader) *Client {
 	t.Helper()
 	c := &Client{
-		cfg:    Config{Host: "host", Port: "443", ServiceAccountDir: dir, Namespace: "ns", Job: "job", Pod: "pod", Log: slog.New(slog.DiscardHandler)},
-		bounds: map[*bound]struct{}{},
-		slow:   map[string]bool{},
+		cfg:   Config{Host: "host", Port: "443", ServiceAccountDir: dir, Namespace: "ns", Job: "job", Pod: "pod", Log: slog.New(slog.DiscardHandler)},
+		calls: map[*call]struct{}{},
+		slow:  map[string]bool{},
 	}
 	var http1 http.Protocols // HTTP/2 would claim the scheme
 	http1.SetHTTP1(true)
@@ -60,8 +60,8 @@ func TestNothingIsKept(t *testing.T) {
 			ctx := &countingContext{Context: t.Context()}
 			c.GetPod(ctx, false)
 			c.WatchPod(ctx, "", func() {}, func(apiwatch.Event) {})
-			if len(c.bounds) != 0 {
-				t.Errorf("%d, %s: %d bounds are kept", code, body, len(c.bounds))
+			if len(c.calls) != 0 {
+				t.Errorf("%d, %s: %d calls are kept", code, body, len(c.calls))
 			}
 			if content.closed != 2 {
 				t.Errorf("%d, %s: %d of 2 bodies were closed", code, body, content.closed)

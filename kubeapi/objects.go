@@ -33,7 +33,7 @@ func (c *Client) GetPod(ctx context.Context, cached bool) (*corev1.Pod, error) {
 		query.Set("resourceVersion", "0")
 	}
 	var pod podDocument
-	if err := c.object(ctx, http.MethodGet, c.pods()+"/"+c.cfg.Pod, query, "", nil, "Pod", &pod); err != nil {
+	if err := c.object(ctx, http.MethodGet, c.pods()+"/"+c.cfg.Pod, query, nil, "Pod", &pod); err != nil {
 		return nil, err
 	}
 	return pod.pod(), nil
@@ -42,7 +42,7 @@ func (c *Client) GetPod(ctx context.Context, cached bool) (*corev1.Pod, error) {
 // GetJob reads the Job.
 func (c *Client) GetJob(ctx context.Context) (*batchv1.Job, error) {
 	var job jobDocument
-	if err := c.object(ctx, http.MethodGet, c.job(), nil, "", nil, "Job", &job); err != nil {
+	if err := c.object(ctx, http.MethodGet, c.job(), nil, nil, "Job", &job); err != nil {
 		return nil, err
 	}
 	return job.job(), nil
@@ -58,12 +58,12 @@ func (c *Client) WatchPod(ctx context.Context, resourceVersion string, opened fu
 	if resourceVersion != "" {
 		query.Set("resourceVersion", resourceVersion)
 	}
-	a, err := c.exchange(ctx, methodWatch, c.pods(), query, "", nil)
+	a, err := c.exchange(ctx, methodWatch, c.pods(), query, nil)
 	if err != nil {
 		return err
 	}
 	defer a.Close()
-	a.bound.stop() // a watch is silent for as long as nothing happens
+	a.unbind() // a watch is silent for as long as nothing happens
 	opened()
 
 	limited := &io.LimitedReader{R: a.Body}
@@ -144,8 +144,7 @@ func (c *Client) PatchJobStatus(ctx context.Context, p StatusPatch) (*batchv1.Jo
 		return nil, err
 	}
 	var document jobDocument
-	err = c.object(ctx, http.MethodPatch, c.job()+"/status", nil, string(types.StrategicMergePatchType), body, "Job", &document)
-	if err != nil {
+	if err := c.object(ctx, http.MethodPatch, c.job()+"/status", nil, body, "Job", &document); err != nil {
 		return nil, err
 	}
 	job := document.job()

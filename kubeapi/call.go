@@ -1,0 +1,156 @@
+package kubeapi
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptrace"
+	"time"
+)
+
+// call is one request and its answer. It ends with its connection, and where
+// it is not answered in time.
+type call struct {
+	*http.Response // nil before there is one
+
+	client       *Client
+	conn         *connection
+	method, path string
+	ctx          context.Context
+	end          func()
+	timer        *time.Timer
+	began        time.Time
+
+	// Under the client's mutex.
+	connected bool // a connection was there
+	limit     time.Duration
+	at        time.Time
+}
+
+// timeoutError is not context.DeadlineExceeded on purpose: nobody may take it
+// for the end of their own context.
+type timeoutError struct{ after time.Duration }
+
+func (e *timeoutError) Error() string {
+	return fmt.Sprintf("no answer within %s", e.after.Round(time.Millisecond))
+}
+
+func (c *Client) begin(ctx context.Context, method, path string) *call {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	a := &call{client: c, conn: c.conn, method: method, path: path, began: time.Now(), limit: c.cap(newTimeout)}
+	ctx, cancel := context.WithCancelCause(ctx)
+	unlink := context.AfterFunc(a.conn.ctx, func() { cancel(context.Cause(a.conn.ctx)) })
+	a.ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: a.gotConn})
+	a.end = func() { unlink(); cancel(nil) }
+	a.at = a.began.Add(a.limit)
+	a.timer = time.AfterFunc(a.limit, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		cancel(&timeoutError{a.limit})
+	})
+	c.calls[a] = struct{}{}
+	a.conn.owed++
+	return a
+}
+
+// gotConn shortens the time of a request that gets a connection which has
+// answered before.
+func (a *call) gotConn(info httptrace.GotConnInfo) {
+	c := a.client
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	a.connected, c.probe = true, time.Time{}
+	if info.Reused && a.conn.answered && !c.slow[a.method] {
+		a.shorten(usedTimeout)
+	}
+}
+
+// shorten needs client.mu.
+func (a *call) shorten(d time.Duration) {
+	if at := time.Now().Add(d); at.Before(a.at) && a.timer.Stop() {
+		a.limit, a.at = d, at
+		a.timer.Reset(d)
+	}
+}
+
+// answered gives the body as long again as the headers had.
+func (a *call) answered() {
+	c := a.client
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	a.conn.answered = true
+	a.conn.owed--
+	c.slow[a.method] = time.Since(a.began) > usedTimeout
+	if a.timer.Stop() {
+		a.at = time.Now().Add(a.limit)
+		a.timer.Reset(a.limit)
+	}
+}
+
+// unbind lets the call take as long as it takes.
+func (a *call) unbind() {
+	a.timer.Stop()
+	a.client.mu.Lock()
+	defer a.client.mu.Unlock()
+	delete(a.client.calls, a)
+}
+
+func (a *call) Close() {
+	a.unbind()
+	a.end()
+	if a.Response != nil {
+		a.Body.Close()
+	}
+}
+
+// failed names what went wrong on the way, and leaves a connection that did
+// not answer: what shares it is most likely as dead.
+func (a *call) failed(err error) error {
+	cause := context.Cause(a.ctx)
+	if cause == nil {
+		cause = context.Cause(a.conn.ctx) // which ends a.ctx a moment later
+	}
+	_, timedOut := errors.AsType[*timeoutError](cause)
+	c := a.client
+	c.mu.Lock()
+	if a.method == http.MethodPatch && !a.connected {
+		c.probe = time.Now()
+	}
+	if timedOut {
+		c.slow[a.method] = true
+	}
+	c.mu.Unlock()
+	switch {
+	case cause != nil:
+		err = cause
+	case err == nil:
+		return nil
+	}
+	_, untrusted := errors.AsType[x509.UnknownAuthorityError](err)
+	if timedOut || untrusted { // the next connection reads ca.crt anew
+		c.abandon(a.conn, err)
+	}
+	return fmt.Errorf("%s %s: %w", a.method, a.path, err)
+}
+
+// SetKillAt tells when the process will be killed. From then on no request, be
+// it under way already, may wait for more than a third of what is left.
+func (c *Client) SetKillAt(t time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.killAt = t
+	for a := range c.calls {
+		a.shorten(c.cap(newTimeout))
+	}
+}
+
+// cap needs c.mu.
+func (c *Client) cap(d time.Duration) time.Duration {
+	if c.killAt.IsZero() {
+		return d
+	}
+	return min(d, max(minTimeout, time.Until(c.killAt)/3))
+}
