@@ -62,7 +62,7 @@ func (a *call) gotConn(info httptrace.GotConnInfo) {
 	c := a.client
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	a.connected, c.probe = true, time.Time{}
+	a.connected = true
 	if info.Reused && a.conn.answered && !c.slow[a.method] {
 		a.shorten(usedTimeout)
 	}
@@ -81,7 +81,7 @@ func (a *call) answered() {
 	c := a.client
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	a.conn.answered = true
+	a.conn.answered, c.probe = true, time.Time{}
 	a.conn.owed--
 	c.slow[a.method] = time.Since(a.began) > usedTimeout
 	if a.timer.Stop() {
@@ -116,7 +116,10 @@ func (a *call) failed(err error) error {
 	_, timedOut := errors.AsType[*timeoutError](cause)
 	c := a.client
 	c.mu.Lock()
-	if a.method == http.MethodPatch && !a.connected {
+	switch {
+	case a.connected:
+		c.probe = time.Time{}
+	case a.method == http.MethodPatch:
 		c.probe = time.Now()
 	}
 	if timedOut {
