@@ -315,7 +315,7 @@ func (w *world) judgeWrites(v *verdict, claims []claim) {
 			v.fail("foreign", "at %s: another Job was written to: %v", x.at, x.outcome)
 		}
 		if !x.other && last != nil && last.other && !w.s.noJobs && !w.s.refuses {
-			dying := last.outcome.Status == contract.True && !w.own(x.outcome) && w.seenDeleting(x.at)
+			dying := last.outcome.Status == contract.True && x.outcome.Status != contract.True && w.seenDeleting(x.at)
 			if x.outcome.Status == contract.Unknown || dying {
 				v.fail("false", "at %s: %v over another Pod's %v", x.at, x.outcome, last.outcome)
 			}

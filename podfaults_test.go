@@ -183,6 +183,23 @@ func stopFaults() []story {
 				time.Sleep(5 * time.Second)
 				h.crash()
 			}},
+		{name: "the Pod is deleted, its replacement succeeds, and then its adapter writes a failure", exit: 143, within: 18 * time.Second,
+			want: contract.Outcome{Status: contract.True, Reason: "Replaced", Message: "by another Pod"}, play: func(h *harness) {
+				h.run(10 * time.Second)
+				h.delete(30)
+				h.sigterm()
+				anotherSucceeds(h)
+				time.Sleep(5 * time.Second)
+				h.write(`{"status":"failure","reason":"Cancelled"}`)
+			}},
+		{name: "the Pod is deleted, its replacement succeeds, and then its adapter does", want: good, within: 18 * time.Second, play: func(h *harness) {
+			h.run(10 * time.Second)
+			h.delete(30)
+			h.sigterm()
+			anotherSucceeds(h)
+			time.Sleep(5 * time.Second)
+			h.finish()
+		}},
 		{name: "SIGTERM in the middle of the PATCH", want: good, within: 25 * time.Second, play: func(h *harness) {
 			h.server.Fault(patches, kubetest.HangRequest())
 			h.run(10 * time.Second)

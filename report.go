@@ -275,16 +275,18 @@ func (d *delivery) wait(v watch.Verdict, err error) time.Duration {
 	return min(d.pause.Next(retryAfter(err)), max(left/2, min(left, 100*time.Millisecond)))
 }
 
-// attempt writes the outcome, unless it stands as delivered already. What a
-// result may still replace is sent with the resourceVersion of a Job just read:
-// a PATCH that is held up on the way must not undo what came after it.
+// attempt writes the outcome, unless it stands as delivered already. All but the
+// adapter's own result (a failure of a Pod that is being deleted aside) is sent
+// with the resourceVersion of a Job just read: a PATCH that is held up on the way
+// must not undo what came after it.
 func (d *delivery) attempt(ctx context.Context, v watch.Verdict) (contract.Outcome, error) {
 	d.readPod(ctx)
 	job := d.job.Load()
 	outcome := v.For(job, nil)
 	uid := d.uid()
 	needed := v.NeedsJob() || uid == ""
-	guarded := needed || !v.Own
+	careful := !v.Own || v.Outcome.Status != contract.True && d.deleting()
+	guarded := needed || careful
 	if guarded {
 		fresh, err := d.getJob(ctx)
 		switch {
@@ -312,7 +314,7 @@ func (d *delivery) attempt(ctx context.Context, v watch.Verdict) (contract.Outco
 		return outcome, nil
 	}
 	patch := kubeapi.StatusPatch{UID: uid, Condition: d.condition(outcome, job)}
-	if guarded && !v.Own {
+	if guarded && careful {
 		c := kubeapi.Condition(job, d.cfg.conditionType)
 		if c != nil && !d.sent[outcomeOf(c)] && d.outweighs(c, outcome) {
 			return outcome, fmt.Errorf("%w: %s=%s (%s)", errStands, c.Type, c.Status, c.Reason)
