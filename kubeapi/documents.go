@@ -37,13 +37,20 @@ type metadata struct {
 	DeletionGracePeriodSeconds *int64                  `json:"deletionGracePeriodSeconds"`
 	OwnerReferences            []metav1.OwnerReference `json:"ownerReferences"`
 	Finalizers                 []string                `json:"finalizers"`
+	Annotations                struct {
+		IndexFailureCount string `json:"batch.kubernetes.io/job-index-failure-count"`
+	} `json:"annotations"`
 }
 
 func (m *metadata) meta() metav1.ObjectMeta {
+	var annotations map[string]string
+	if n := m.Annotations.IndexFailureCount; n != "" {
+		annotations = map[string]string{batchv1.JobIndexFailureCountAnnotation: n}
+	}
 	return metav1.ObjectMeta{
 		Name: m.Name, UID: m.UID, ResourceVersion: m.ResourceVersion,
 		DeletionTimestamp: m.DeletionTimestamp, DeletionGracePeriodSeconds: m.DeletionGracePeriodSeconds,
-		OwnerReferences: m.OwnerReferences, Finalizers: m.Finalizers,
+		OwnerReferences: m.OwnerReferences, Finalizers: m.Finalizers, Annotations: annotations,
 	}
 }
 
@@ -104,9 +111,10 @@ func statuses(list []containerStatus) (all []corev1.ContainerStatus) {
 type jobDocument struct {
 	Metadata metadata `json:"metadata"`
 	Spec     struct {
-		BackoffLimit     *int32    `json:"backoffLimit"`
-		PodFailurePolicy *struct{} `json:"podFailurePolicy"` // that there is one
-		Suspend          *bool     `json:"suspend"`
+		BackoffLimit         *int32    `json:"backoffLimit"`
+		BackoffLimitPerIndex *int32    `json:"backoffLimitPerIndex"`
+		PodFailurePolicy     *struct{} `json:"podFailurePolicy"` // that there is one
+		Suspend              *bool     `json:"suspend"`
 	} `json:"spec"`
 	Status struct {
 		Conditions              []batchv1.JobCondition           `json:"conditions"`
@@ -118,7 +126,7 @@ type jobDocument struct {
 func (d *jobDocument) job() *batchv1.Job {
 	job := &batchv1.Job{
 		ObjectMeta: d.Metadata.meta(),
-		Spec:       batchv1.JobSpec{BackoffLimit: d.Spec.BackoffLimit, Suspend: d.Spec.Suspend},
+		Spec:       batchv1.JobSpec{BackoffLimit: d.Spec.BackoffLimit, BackoffLimitPerIndex: d.Spec.BackoffLimitPerIndex, Suspend: d.Spec.Suspend},
 		Status: batchv1.JobStatus{
 			Conditions:              d.Status.Conditions,
 			Failed:                  d.Status.Failed,

@@ -1,6 +1,7 @@
 package kubeapi_test
 
 import (
+	"maps"
 	"testing"
 	"time"
 
@@ -40,7 +41,7 @@ func TestWhatIsRead(t *testing.T) {
 		ContainerStatuses:     []corev1.ContainerStatus{{Name: "adapter", State: waiting, LastTerminationState: terminated}},
 	}
 	job := batchv1.JobSpec{
-		BackoffLimit: &limit, Suspend: &yes,
+		BackoffLimit: &limit, BackoffLimitPerIndex: &limit, Suspend: &yes,
 		PodFailurePolicy: &batchv1.PodFailurePolicy{Rules: []batchv1.PodFailurePolicyRule{{
 			Action:      batchv1.PodFailurePolicyActionFailJob,
 			OnExitCodes: &batchv1.PodFailurePolicyOnExitCodesRequirement{Operator: batchv1.PodFailurePolicyOnExitCodesOpIn, Values: []int32{3}},
@@ -55,6 +56,7 @@ func TestWhatIsRead(t *testing.T) {
 		wantPod := w.s.UpdatePod(namespace, podName, func(p *corev1.Pod) {
 			p.OwnerReferences = []metav1.OwnerReference{{APIVersion: "batch/v1", Kind: "Job", Name: jobName, UID: w.job.UID, Controller: &yes}}
 			p.Finalizers = []string{batchv1.JobTrackingFinalizer}
+			p.Annotations = map[string]string{batchv1.JobIndexFailureCountAnnotation: "2", "example.com/other": "of no interest"}
 			p.DeletionTimestamp, p.DeletionGracePeriodSeconds = &at, &grace
 			p.Spec, p.Status = *pod.DeepCopy(), *podStatus.DeepCopy()
 			p.Spec.NodeName, p.Status.PodIP = "node-1", "10.1.2.3" // of no interest
@@ -93,9 +95,11 @@ func TestWhatIsRead(t *testing.T) {
 
 // metaRead is what is read of an object's metadata.
 func metaRead(m metav1.ObjectMeta) metav1.ObjectMeta {
+	annotations := maps.Clone(m.Annotations)
+	delete(annotations, "example.com/other")
 	return metav1.ObjectMeta{
 		Name: m.Name, UID: m.UID, ResourceVersion: m.ResourceVersion,
 		DeletionTimestamp: m.DeletionTimestamp, DeletionGracePeriodSeconds: m.DeletionGracePeriodSeconds,
-		OwnerReferences: m.OwnerReferences, Finalizers: m.Finalizers,
+		OwnerReferences: m.OwnerReferences, Finalizers: m.Finalizers, Annotations: annotations,
 	}
 }

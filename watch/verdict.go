@@ -2,6 +2,7 @@ package watch
 
 import (
 	"slices"
+	"strconv"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -82,11 +83,26 @@ func mayTryAgain(job *batchv1.Job, pod *corev1.Pod) bool {
 	if job == nil || over(job) != nil || job.DeletionTimestamp != nil {
 		return false
 	}
+	if job.Spec.PodFailurePolicy != nil || suspended(job) {
+		return true
+	}
 	limit := int32(6) // the API's default
 	if job.Spec.BackoffLimit != nil {
 		limit = *job.Spec.BackoffLimit
 	}
-	return failures(job, pod) <= limit || job.Spec.PodFailurePolicy != nil || suspended(job)
+	if perIndex := job.Spec.BackoffLimitPerIndex; perIndex != nil && !indexMayTryAgain(pod, *perIndex) {
+		return false
+	}
+	return failures(job, pod) <= limit
+}
+
+// indexMayTryAgain goes by the failures that the Pod's index of the Job had before it.
+func indexMayTryAgain(pod *corev1.Pod, limit int32) bool {
+	if pod == nil {
+		return false
+	}
+	before, err := strconv.ParseInt(pod.Annotations[batchv1.JobIndexFailureCountAnnotation], 10, 32)
+	return err == nil && int32(before) < limit
 }
 
 // failures is how many Pods have failed when this one has. The Job controller

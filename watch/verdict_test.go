@@ -33,7 +33,13 @@ func backoffLimit(n int32) func(*batchv1.Job) {
 }
 func failedPods(n int32) func(*batchv1.Job) { return func(j *batchv1.Job) { j.Status.Failed = n } }
 func isSuspended(j *batchv1.Job)            { yes := true; j.Spec.Suspend = &yes }
-func jobDeleted(j *batchv1.Job)             { now := metav1.Now(); j.DeletionTimestamp = &now }
+func perIndex(n int32) func(*batchv1.Job) {
+	return func(j *batchv1.Job) { j.Spec.BackoffLimitPerIndex = &n }
+}
+func failedBefore(n string) change {
+	return func(p *corev1.Pod) { p.Annotations = map[string]string{batchv1.JobIndexFailureCountAnnotation: n} }
+}
+func jobDeleted(j *batchv1.Job) { now := metav1.Now(); j.DeletionTimestamp = &now }
 func uncounted(uids ...types.UID) func(*batchv1.Job) {
 	return func(j *batchv1.Job) {
 		j.Status.UncountedTerminatedPods = &batchv1.UncountedTerminatedPods{Failed: uids}
@@ -148,6 +154,13 @@ func TestMayTryAgain(t *testing.T) {
 		{"without backoffLimit, seventh", job(func(j *batchv1.Job) { j.Spec.BackoffLimit = nil }, failedPods(6)), pod(tracked), false},
 		{"a policy may ignore it", job(backoffLimit(0), policy), pod(tracked), true},
 		{"suspended", job(backoffLimit(0), isSuspended), pod(tracked), true},
+		{"first of two tries of an index", job(perIndex(1)), pod(tracked, failedBefore("0")), true},
+		{"second of two tries of an index", job(perIndex(1)), pod(tracked, failedBefore("1")), false},
+		{"first of two tries of an index, last of the Job", job(perIndex(1), backoffLimit(0)), pod(tracked, failedBefore("0")), false},
+		{"the only try of an index", job(perIndex(0)), pod(tracked, failedBefore("0")), false},
+		{"the only try of an index, with a policy", job(perIndex(0), policy), pod(tracked, failedBefore("0")), true},
+		{"tries of an index, Pod gone", job(perIndex(5)), pod(), false},
+		{"tries of an index, Pod unknown", job(perIndex(5)), nil, false},
 		{"suspend is false", job(backoffLimit(0), func(j *batchv1.Job) { j.Spec.Suspend = &no }), pod(tracked), false},
 		{"to fail", job(condition(batchv1.JobFailureTarget, "True", "", "")), pod(tracked), false},
 		{"failed", job(condition(batchv1.JobFailed, "True", "", "")), pod(tracked), false},
