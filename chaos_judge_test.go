@@ -68,12 +68,13 @@ func (w *world) addTroubles(reqs []kubetest.Request) {
 		if d, err := time.ParseDuration(strings.TrimSuffix(delay, ")")); err == nil {
 			lasts = d
 		}
+		hangs := strings.HasPrefix(kind, "Hang") || strings.HasPrefix(kind, "Stall") || strings.HasPrefix(kind, "Silent")
 		switch {
 		case r.Fault == "" && r.Code != 403:
 			continue
-		case kind == "SilentAnswer" && r.Verb == "watch":
+		case hangs && r.Verb == "watch" && r.Code == 200: // accepted: silence is what watches mostly are
 			lasts += 2 * time.Minute
-		case strings.HasPrefix(kind, "Hang"), strings.HasPrefix(kind, "Stall"), strings.HasPrefix(kind, "Silent"):
+		case hangs:
 			lasts += hanging
 		case r.Code == 403 && r.Verb == "watch" && !w.s.noWatch && !w.s.noPods:
 			lasts += 25 * time.Second
@@ -303,7 +304,7 @@ func (w *world) judgeClaims(v *verdict, reqs []kubetest.Request, claims []claim)
 // seenDeleting tells that the reporter must know by a time that its Pod is being deleted.
 func (w *world) seenDeleting(by time.Duration) bool {
 	since := w.first(func(s snapshot) bool { return s.pod.deleting })
-	return since >= 0 && since+instant < by && !w.s.noPods && !w.s.noWatch && !w.troubled(by)
+	return since >= 0 && since+instant < by && !w.s.noPods && !w.troubled(by)
 }
 
 // judgeWrites: no other Job is written to, and what stands is what was claimed last.

@@ -23,6 +23,8 @@ func interruptedBy(status contract.ConditionStatus, why string) contract.Outcome
 		Message: "Adapter was stopped before it produced results: " + why}
 }
 
+var replaced = contract.Outcome{Status: contract.True, Reason: "Replaced", Message: "by another Pod"}
+
 func anotherSucceeds(h *harness) {
 	h.server.UpdateJob(namespace, jobName, func(j *batchv1.Job) {
 		j.Status.Conditions = append(j.Status.Conditions, batchv1.JobCondition{
@@ -175,7 +177,7 @@ func stopFaults() []story {
 			h.crash()
 		}},
 		{name: "the Pod is deleted, its replacement succeeds, and then its adapter crashes", exit: 143, within: 16 * time.Second,
-			want: contract.Outcome{Status: contract.True, Reason: "Replaced", Message: "by another Pod"}, play: func(h *harness) {
+			want: replaced, play: func(h *harness) {
 				h.run(10 * time.Second)
 				h.delete(30)
 				h.sigterm()
@@ -184,7 +186,7 @@ func stopFaults() []story {
 				h.crash()
 			}},
 		{name: "the Pod is deleted, its replacement succeeds, and then its adapter writes a failure", exit: 143, within: 18 * time.Second,
-			want: contract.Outcome{Status: contract.True, Reason: "Replaced", Message: "by another Pod"}, play: func(h *harness) {
+			want: replaced, play: func(h *harness) {
 				h.run(10 * time.Second)
 				h.delete(30)
 				h.sigterm()
@@ -199,6 +201,41 @@ func stopFaults() []story {
 			anotherSucceeds(h)
 			time.Sleep(5 * time.Second)
 			h.finish()
+		}},
+		{name: "half a file, the Pod's replacement succeeds, the Pod is deleted by force, and no watch tells", want: replaced, exit: 143, play: func(h *harness) {
+			deny(h, "watch pods")
+			h.run(10 * time.Second)
+			h.write(halfFile)
+			time.Sleep(3 * time.Second)
+			anotherSucceeds(h)
+			h.server.DeletePod(namespace, podName)
+		}},
+		{name: "half a file, and in an outage of 60 s the Pod is removed and its replacement succeeds", want: replaced, exit: 143, play: func(h *harness) {
+			h.run(10 * time.Second)
+			h.write(halfFile)
+			h.server.Down()
+			time.Sleep(time.Minute)
+			anotherSucceeds(h)
+			h.server.DeletePod(namespace, podName)
+			h.server.Up()
+		}},
+		{name: "a failure, and in an outage of 10 s the Pod is deleted and its replacement succeeds", want: replaced, exit: 143, play: func(h *harness) {
+			h.run(10 * time.Second)
+			h.server.Down()
+			h.write(`{"status":"failure","reason":"Cancelled"}`)
+			time.Sleep(10 * time.Second)
+			h.delete(300)
+			anotherSucceeds(h)
+			h.server.Up()
+		}},
+		{name: "a crash, and in an outage of 10 s the Pod is deleted and its replacement succeeds", want: replaced, exit: 143, play: func(h *harness) {
+			h.run(10 * time.Second)
+			h.crash()
+			h.server.Down()
+			time.Sleep(10 * time.Second)
+			h.delete(300)
+			anotherSucceeds(h)
+			h.server.Up()
 		}},
 		{name: "SIGTERM in the middle of the PATCH", want: good, within: 25 * time.Second, play: func(h *harness) {
 			h.server.Fault(patches, kubetest.HangRequest())

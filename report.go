@@ -216,7 +216,7 @@ type delivery struct {
 	since     time.Time                 // of the first attempt
 	delivered contract.Outcome          // what stands on the Job by this reporter's doing
 	sent      map[contract.Outcome]bool // may stand on the Job, acknowledged or not
-	stood     bool                      // another Pod's report did, which an interruption does not replace
+	stood     bool                      // another Pod's report did, which this is not to replace
 	lastTold  string
 }
 
@@ -275,17 +275,17 @@ func (d *delivery) wait(v watch.Verdict, err error) time.Duration {
 	return min(d.pause.Next(retryAfter(err)), max(left/2, min(left, 100*time.Millisecond)))
 }
 
-// attempt writes the outcome, unless it stands as delivered already. All but the
-// adapter's own result (a failure of a Pod that is being deleted aside) is sent
-// with the resourceVersion of a Job just read: a PATCH that is held up on the way
-// must not undo what came after it.
+// attempt writes the outcome, unless it stands as delivered already. All but a
+// success, and a failure of the adapter's own at the first attempt, is sent with
+// the resourceVersion of a Job just read: a PATCH that is held up on the way must
+// not undo what came after it.
 func (d *delivery) attempt(ctx context.Context, v watch.Verdict) (contract.Outcome, error) {
 	d.readPod(ctx)
 	job := d.job.Load()
 	outcome := v.For(job, nil)
 	uid := d.uid()
 	needed := v.NeedsJob() || uid == ""
-	careful := !v.Own || v.Outcome.Status != contract.True && d.deleting()
+	careful := !v.Own || v.Outcome.Status != contract.True && (!v.KillAt.IsZero() || len(d.sent) > 0)
 	guarded := needed || careful
 	if guarded {
 		fresh, err := d.getJob(ctx)
@@ -301,7 +301,7 @@ func (d *delivery) attempt(ctx context.Context, v watch.Verdict) (contract.Outco
 			job, outcome, guarded = nil, v.For(nil, nil), false // as far as it can be told without the Job
 		case d.delivered == outcome:
 			return outcome, nil // it stands, as far as can be told
-		case needed || time.Since(d.since) < guardTime:
+		case needed || !v.Own && time.Since(d.since) < guardTime:
 			return outcome, err
 		default:
 			guarded = false
@@ -316,7 +316,7 @@ func (d *delivery) attempt(ctx context.Context, v watch.Verdict) (contract.Outco
 	patch := kubeapi.StatusPatch{UID: uid, Condition: d.condition(outcome, job)}
 	if guarded && careful {
 		c := kubeapi.Condition(job, d.cfg.conditionType)
-		if c != nil && !d.sent[outcomeOf(c)] && d.outweighs(c, outcome) {
+		if c != nil && !d.sent[outcomeOf(c)] && d.outweighs(ctx, c, outcome) {
 			return outcome, fmt.Errorf("%w: %s=%s (%s)", errStands, c.Type, c.Status, c.Reason)
 		}
 		patch.ResourceVersion = job.ResourceVersion
@@ -371,29 +371,39 @@ func (d *delivery) podAfter(ctx context.Context, v watch.Verdict) *corev1.Pod {
 		return nil
 	}
 	pod, err := d.getPod(ctx)
-	if e, ok := errors.AsType[*kubeapi.Error](err); ok && e.StatusCode() == http.StatusNotFound {
-		return &corev1.Pod{} // gone, and so counted
+	if gone(err) {
+		return &corev1.Pod{} // and so counted
 	}
 	return pod
+}
+
+func gone(err error) bool {
+	e, ok := errors.AsType[*kubeapi.Error](err)
+	return ok && e.StatusCode() == http.StatusNotFound
 }
 
 // outweighs tells that a condition which another Pod of the Job has reported
 // says more than the outcome: the Pod that replaces one that is being deleted may
 // have been faster.
-func (r *reporter) outweighs(c *batchv1.JobCondition, outcome contract.Outcome) bool {
+func (d *delivery) outweighs(ctx context.Context, c *batchv1.JobCondition, outcome contract.Outcome) bool {
 	interrupted := outcome.Reason == contract.ReasonAdapterInterrupted
 	if c.Status == corev1.ConditionTrue {
-		return interrupted || r.deleting()
+		return interrupted || d.leaving(ctx)
 	}
 	return interrupted && c.Status == corev1.ConditionFalse && outcome.Status == contract.Unknown
 }
 
-func (r *reporter) deleting() bool {
-	if r.obs == nil {
+// leaving tells that the Pod is being deleted or is gone. It is read anew: what
+// is known of it may be from before an outage.
+func (d *delivery) leaving(ctx context.Context) bool {
+	if d.obs == nil {
 		return false
 	}
-	pod := r.obs.Pod()
-	return pod != nil && pod.DeletionTimestamp != nil
+	pod, err := d.getPod(ctx)
+	if err != nil {
+		pod = d.obs.Pod()
+	}
+	return gone(err) || pod != nil && pod.DeletionTimestamp != nil
 }
 
 // condition makes the outcome a condition. Its lastTransitionTime moves only

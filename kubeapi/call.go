@@ -92,9 +92,9 @@ func (a *call) answered() {
 
 // unbind lets the call take as long as it takes.
 func (a *call) unbind() {
-	a.timer.Stop()
 	a.client.mu.Lock()
 	defer a.client.mu.Unlock()
+	a.timer.Stop()
 	delete(a.client.calls, a)
 }
 
@@ -117,6 +117,7 @@ func (a *call) failed(err error) error {
 	c := a.client
 	c.mu.Lock()
 	switch {
+	case a.Response != nil: // answered
 	case a.connected:
 		c.probe = time.Time{}
 	case a.method == http.MethodPatch:
