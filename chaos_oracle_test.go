@@ -50,6 +50,9 @@ func (w *world) says(v view) []allowed {
 		return w.cutShort(v)
 	}
 	var all []allowed
+	if p != nil && p.last != nil && !p.running && p.gone { // a forced deletion is told before the Pod is gone
+		all = w.ofEnding(v, p.last)
+	}
 	if v.at >= w.s.wait && v.confirmed(w.s.wait) {
 		all = append(all, w.timedOut(v)...)
 	}
