@@ -148,6 +148,14 @@ func apiFaults() []story {
 			h.run(40 * time.Second)
 			allow(h, "watch pods", "get pods", "get jobs", "patch jobs/status")
 		}},
+		{name: "403 for 40 s, and the Job is made anew under the same name meanwhile", want: nothing, exit: 3, within: 65 * time.Second, env: map[string]string{"POLL_INTERVAL_SECONDS": "60"}, play: func(h *harness) {
+			deny(h, "watch pods", "get pods", "get jobs", "patch jobs/status")
+			h.finish()
+			h.run(10 * time.Second)
+			anew(h)
+			time.Sleep(30 * time.Second)
+			allow(h, "watch pods", "get pods", "get jobs", "patch jobs/status")
+		}},
 		{name: "403 for good", want: nothing, exit: 3, within: 86 * time.Second, play: func(h *harness) {
 			deny(h, "patch jobs/status")
 			h.run(10 * time.Second)

@@ -312,7 +312,7 @@ func (w *world) judgeWrites(v *verdict, claims []claim) {
 	var last *write
 	for i := range w.writes {
 		x := &w.writes[i]
-		if x.uid != w.uid && !w.anonymous() {
+		if x.uid != w.uid && !w.anonymous(x.at) {
 			v.fail("foreign", "at %s: another Job was written to: %v", x.at, x.outcome)
 		}
 		if !x.other && last != nil && last.other && !w.s.noJobs && !w.s.refuses {
@@ -341,12 +341,18 @@ func (w *world) judgeWrites(v *verdict, claims []claim) {
 	}
 }
 
-// anonymous tells that the reporter could not know which Job it is for.
-func (w *world) anonymous() bool {
+// anonymous tells that the reporter could not know by a time which Job it is for.
+func (w *world) anonymous(by time.Duration) bool {
 	lost := w.first(func(s snapshot) bool { return s.job.lost })
+	sent := by // what is written now may have been held up
 	for _, r := range w.requests() {
-		pod := r.Resource == "pods"
-		if r.Code == 200 && !strings.HasPrefix(r.Fault, "Respond") && (pod || r.Time.Sub(w.began) < lost) && r.Verb != "patch" {
+		if at := r.Time.Sub(w.began); r.Verb == "patch" && at <= by {
+			sent = at
+		}
+	}
+	for _, r := range w.requests() {
+		at, whole := r.Time.Sub(w.began), r.Fault == "" || strings.HasPrefix(r.Fault, "Proceed")
+		if r.Code == 200 && whole && at < sent && (r.Resource == "pods" || at < lost) && r.Verb != "patch" {
 			return false
 		}
 	}

@@ -331,16 +331,20 @@ func (d *delivery) attempt(ctx context.Context, v watch.Verdict) (contract.Outco
 }
 
 // readPod tries to learn from the Pod which Job is meant, where the observers
-// have not been able to: the one of that name may be another by now.
+// have not been able to: the one of that name may be another by now. A refusal
+// may have been the Role's late arrival, and counts only where the Job is known.
 func (d *delivery) readPod(ctx context.Context) {
 	if d.obs == nil {
 		return
 	}
 	select {
 	case <-d.obs.Known():
+		if d.uid() != "" {
+			return
+		}
 	default:
-		d.getPod(ctx)
 	}
+	d.getPod(ctx)
 }
 
 func (d *delivery) getPod(ctx context.Context) (*corev1.Pod, error) {
