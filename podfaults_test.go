@@ -129,6 +129,11 @@ func podFaults() []story {
 			h.run(10 * time.Second)
 			h.crash()
 		}},
+		{name: "the Pod is not to be found at all, another Pod's success stands, and nothing comes in time", want: timedOut, exit: 1, play: func(h *harness) {
+			anotherSucceeds(h)
+			h.env["POD_NAME"] = "another"
+			h.run(10 * time.Second)
+		}},
 		{name: "the Pod is not to be found at all", want: good, within: 13 * time.Second, play: func(h *harness) {
 			h.server.DeletePod(namespace, podName)
 			h.run(10 * time.Second)

@@ -397,17 +397,18 @@ func (d *delivery) outweighs(ctx context.Context, c *batchv1.JobCondition, outco
 	return interrupted && c.Status == corev1.ConditionFalse && outcome.Status == contract.Unknown
 }
 
-// leaving tells that the Pod is being deleted or is gone. It is read anew: what
-// is known of it may be from before an outage.
+// leaving tells that the Pod is being deleted, or was seen and is gone. It is read
+// anew: what is known of it may be from before an outage.
 func (d *delivery) leaving(ctx context.Context) bool {
 	if d.obs == nil {
 		return false
 	}
+	last := d.obs.Pod()
 	pod, err := d.getPod(ctx)
 	if err != nil {
-		pod = d.obs.Pod()
+		pod = last
 	}
-	return gone(err) || pod != nil && pod.DeletionTimestamp != nil
+	return last != nil && gone(err) || pod != nil && pod.DeletionTimestamp != nil
 }
 
 // condition makes the outcome a condition. Its lastTransitionTime moves only
