@@ -34,6 +34,16 @@ func apiFaults() []story {
 			h.finish()
 		}
 	}
+	// heldUp lets a PATCH arrive only after that of the result.
+	heldUp := func(first func(h *harness)) func(h *harness) {
+		return func(h *harness) {
+			h.server.Fault(patches, kubetest.HangRequest())
+			first(h)
+			h.finish()
+			h.awaitReport()
+			h.resend(h.server.Requests(patches)[0])
+		}
+	}
 	stories := []story{
 		{name: "nothing goes wrong", play: onPatch(), want: good, within: 12*time.Second + 100*time.Millisecond, most: 3},
 		{name: "down from the start, for a minute", want: good, within: 75 * time.Second, play: func(h *harness) {
@@ -87,30 +97,17 @@ func apiFaults() []story {
 			play: onPatch(kubetest.Status(429, metav1.StatusReasonTooManyRequests, "slow down").Header("Retry-After", "7").Times(3))},
 		{name: "429 with a Retry-After of a day", want: good, within: 48 * time.Second, atLeast: 40 * time.Second, most: 4,
 			play: onPatch(kubetest.Status(429, metav1.StatusReasonTooManyRequests, "slow down").Header("Retry-After", "86400"))},
-		{name: "the time-out is held up on the way, and comes after the result", want: good, play: func(h *harness) {
-			h.server.Fault(patches, kubetest.HangRequest())
-			h.run(302 * time.Second)
-			h.finish()
-			h.awaitReport()
-			h.resend(h.server.Requests(patches)[0])
-		}},
-		{name: "the fault of an unfinished file is held up on the way, and comes after the result", want: good, play: func(h *harness) {
-			h.server.Fault(patches, kubetest.HangRequest())
+		{name: "the time-out is held up on the way, and comes after the result", want: good,
+			play: heldUp(func(h *harness) { h.run(302 * time.Second) })},
+		{name: "the fault of an unfinished file is held up on the way, and comes after the result", want: good, play: heldUp(func(h *harness) {
 			h.write(goodFile[:20])
 			h.run(12 * time.Second)
-			h.finish()
-			h.awaitReport()
-			h.resend(h.server.Requests(patches)[0])
-		}},
-		{name: "the crash is held up on the way, and comes after a result after all", want: good, play: func(h *harness) {
-			h.server.Fault(patches, kubetest.HangRequest())
+		})},
+		{name: "the crash is held up on the way, and comes after a result after all", want: good, play: heldUp(func(h *harness) {
 			h.run(10 * time.Second)
 			h.crash()
 			time.Sleep(100 * time.Millisecond)
-			h.finish()
-			h.awaitReport()
-			h.resend(h.server.Requests(patches)[0])
-		}},
+		})},
 		{name: "reading the Job is answered with 500 from the time-out on, for good", want: timedOut, exit: 1, within: 373 * time.Second, play: func(h *harness) {
 			h.run(10 * time.Second)
 			h.server.Fault(kubetest.Match{Verb: "get", Resource: "jobs"}, kubetest.Status(500, metav1.StatusReasonInternalError, "broken").Forever())

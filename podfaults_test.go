@@ -28,7 +28,7 @@ var replaced = contract.Outcome{Status: contract.True, Reason: "Replaced", Messa
 func anotherSucceeds(h *harness) {
 	h.server.UpdateJob(namespace, jobName, func(j *batchv1.Job) {
 		j.Status.Conditions = append(j.Status.Conditions, batchv1.JobCondition{
-			Type: "Available", Status: corev1.ConditionTrue, Reason: "Replaced", Message: "by another Pod"})
+			Type: "Available", Status: corev1.ConditionStatus(replaced.Status), Reason: replaced.Reason, Message: replaced.Message})
 	})
 }
 
@@ -142,6 +142,33 @@ func podFaults() []story {
 	}
 }
 
+func writesFailure(h *harness) { h.write(`{"status":"failure","reason":"Cancelled"}`) }
+
+// outlived has an adapter end when the Pod that replaces its own has succeeded.
+func outlived(ends func(h *harness)) func(h *harness) {
+	return func(h *harness) {
+		h.run(10 * time.Second)
+		h.delete(30)
+		h.sigterm()
+		anotherSucceeds(h)
+		time.Sleep(5 * time.Second)
+		ends(h)
+	}
+}
+
+// cutOff has an adapter end, and its Pod replaced before the server can be told.
+func cutOff(ends func(h *harness)) func(h *harness) {
+	return func(h *harness) {
+		h.run(10 * time.Second)
+		ends(h)
+		h.server.Down()
+		time.Sleep(10 * time.Second)
+		h.delete(300)
+		anotherSucceeds(h)
+		h.server.Up()
+	}
+}
+
 // stopFaults are the ways in which a run is ended from outside.
 func stopFaults() []story {
 	return []story{
@@ -181,32 +208,12 @@ func stopFaults() []story {
 			time.Sleep(10 * time.Second)
 			h.crash()
 		}},
-		{name: "the Pod is deleted, its replacement succeeds, and then its adapter crashes", exit: 143, within: 16 * time.Second,
-			want: replaced, play: func(h *harness) {
-				h.run(10 * time.Second)
-				h.delete(30)
-				h.sigterm()
-				anotherSucceeds(h)
-				time.Sleep(5 * time.Second)
-				h.crash()
-			}},
-		{name: "the Pod is deleted, its replacement succeeds, and then its adapter writes a failure", exit: 143, within: 18 * time.Second,
-			want: replaced, play: func(h *harness) {
-				h.run(10 * time.Second)
-				h.delete(30)
-				h.sigterm()
-				anotherSucceeds(h)
-				time.Sleep(5 * time.Second)
-				h.write(`{"status":"failure","reason":"Cancelled"}`)
-			}},
-		{name: "the Pod is deleted, its replacement succeeds, and then its adapter does", want: good, within: 18 * time.Second, play: func(h *harness) {
-			h.run(10 * time.Second)
-			h.delete(30)
-			h.sigterm()
-			anotherSucceeds(h)
-			time.Sleep(5 * time.Second)
-			h.finish()
-		}},
+		{name: "the Pod is deleted, its replacement succeeds, and then its adapter crashes", want: replaced, exit: 143, within: 16 * time.Second,
+			play: outlived((*harness).crash)},
+		{name: "the Pod is deleted, its replacement succeeds, and then its adapter writes a failure", want: replaced, exit: 143, within: 18 * time.Second,
+			play: outlived(writesFailure)},
+		{name: "the Pod is deleted, its replacement succeeds, and then its adapter does", want: good, within: 18 * time.Second,
+			play: outlived((*harness).finish)},
 		{name: "half a file, the Pod's replacement succeeds, the Pod is deleted by force, and no watch tells", want: replaced, exit: 143, play: func(h *harness) {
 			deny(h, "watch pods")
 			h.run(10 * time.Second)
@@ -224,24 +231,10 @@ func stopFaults() []story {
 			h.server.DeletePod(namespace, podName)
 			h.server.Up()
 		}},
-		{name: "a failure, and in an outage of 10 s the Pod is deleted and its replacement succeeds", want: replaced, exit: 143, play: func(h *harness) {
-			h.run(10 * time.Second)
-			h.server.Down()
-			h.write(`{"status":"failure","reason":"Cancelled"}`)
-			time.Sleep(10 * time.Second)
-			h.delete(300)
-			anotherSucceeds(h)
-			h.server.Up()
-		}},
-		{name: "a crash, and in an outage of 10 s the Pod is deleted and its replacement succeeds", want: replaced, exit: 143, play: func(h *harness) {
-			h.run(10 * time.Second)
-			h.crash()
-			h.server.Down()
-			time.Sleep(10 * time.Second)
-			h.delete(300)
-			anotherSucceeds(h)
-			h.server.Up()
-		}},
+		{name: "a failure, and in an outage of 10 s the Pod is deleted and its replacement succeeds", want: replaced, exit: 143,
+			play: cutOff(writesFailure)},
+		{name: "a crash, and in an outage of 10 s the Pod is deleted and its replacement succeeds", want: replaced, exit: 143,
+			play: cutOff((*harness).crash)},
 		{name: "SIGTERM in the middle of the PATCH", want: good, within: 25 * time.Second, play: func(h *harness) {
 			h.server.Fault(patches, kubetest.HangRequest())
 			h.run(10 * time.Second)

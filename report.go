@@ -286,8 +286,7 @@ func (d *delivery) attempt(ctx context.Context, v watch.Verdict) (contract.Outco
 	uid := d.uid()
 	needed := v.NeedsJob() || uid == ""
 	careful := !v.Own || v.Outcome.Status != contract.True && (!v.KillAt.IsZero() || len(d.sent) > 0)
-	guarded := needed || careful
-	if guarded {
+	if needed || careful {
 		fresh, err := d.getJob(ctx)
 		switch {
 		case err == nil && uid != "" && fresh.UID != uid:
@@ -298,13 +297,13 @@ func (d *delivery) attempt(ctx context.Context, v watch.Verdict) (contract.Outco
 				return outcome, kubeapi.ErrReplaced
 			}
 		case forbidden(err):
-			job, outcome, guarded = nil, v.For(nil, nil), false // as far as it can be told without the Job
+			job, outcome, careful = nil, v.For(nil, nil), false // as far as it can be told without the Job
 		case d.delivered == outcome:
 			return outcome, nil // it stands, as far as can be told
 		case needed || !v.Own && time.Since(d.since) < guardTime:
 			return outcome, err
 		default:
-			guarded = false
+			careful = false
 		}
 	}
 	if d.overtaken(ctx, v) { // reading may have taken its time
@@ -314,7 +313,7 @@ func (d *delivery) attempt(ctx context.Context, v watch.Verdict) (contract.Outco
 		return outcome, nil
 	}
 	patch := kubeapi.StatusPatch{UID: uid, Condition: d.condition(outcome, job)}
-	if guarded && careful {
+	if careful {
 		c := kubeapi.Condition(job, d.cfg.conditionType)
 		if c != nil && !d.sent[outcomeOf(c)] && d.outweighs(ctx, c, outcome) {
 			return outcome, fmt.Errorf("%w: %s=%s (%s)", errStands, c.Type, c.Status, c.Reason)
