@@ -3,6 +3,7 @@
 package backoff
 
 import (
+	"math"
 	"math/rand/v2"
 	"time"
 )
@@ -13,9 +14,10 @@ const MaxRetryAfter = 30 * time.Second
 
 // Backoff gives exponentially growing pauses: with full jitter, and from half
 // of Max once they have grown to Max. Its zero value starts at Min, once these
-// are set. It is not safe for concurrent use.
+// are set. Bounds below zero count as zero. It is not safe for concurrent use.
 type Backoff struct {
 	Min, Max time.Duration
+	Rand     func(n int64) int64 // a number from 0 to n-1, of any n above 0; nil: a random one
 	attempts int
 }
 
@@ -23,16 +25,22 @@ type Backoff struct {
 // server's wish, honoured up to MaxRetryAfter with the jitter on top, so that
 // clients told the same do not return together.
 func (b *Backoff) Next(retryAfter time.Duration) time.Duration {
-	ceiling := b.Max
-	if b.Min <= b.Max>>b.attempts { // compared this way round nothing overflows
-		ceiling = b.Min << b.attempts
+	least, most := max(b.Min, 0), max(b.Max, 0)
+	ceiling := most
+	if least <= most>>b.attempts { // compared this way round nothing overflows
+		ceiling = least << b.attempts
 	}
 	b.attempts++
-	var least time.Duration
-	if ceiling == b.Max { // clients are out of step by now; what counts is how often they come
+	least = 0
+	if ceiling == most { // clients are out of step by now; what counts is how often they come
 		least = ceiling / 2
 	}
-	return max(0, min(retryAfter, MaxRetryAfter)) + least + time.Duration(rand.Int64N(int64(ceiling-least)+1))
+	random := b.Rand
+	if random == nil {
+		random = rand.Int64N
+	}
+	pause := least + time.Duration(random(int64(ceiling-least)+1))
+	return pause + min(max(retryAfter, 0), MaxRetryAfter, math.MaxInt64-pause)
 }
 
 // Reset starts over, after a success.

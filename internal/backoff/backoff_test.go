@@ -102,17 +102,57 @@ func TestReset(t *testing.T) {
 	}
 }
 
+// Where it is told which number to draw, a pause is known to the nanosecond.
+func TestDrawnPauses(t *testing.T) {
+	const second = time.Second
+	least := func(int64) int64 { return 0 }
+	most := func(n int64) int64 { return n - 1 }
+	for _, tt := range []struct {
+		name       string
+		min, max   time.Duration
+		rand       func(int64) int64
+		retryAfter time.Duration
+		want       []time.Duration
+	}{
+		{"shortest", second, 5 * second, least, 0, []time.Duration{0, 0, 0, 2500 * time.Millisecond, 2500 * time.Millisecond}},
+		{"longest", second, 5 * second, most, 0, []time.Duration{second, 2 * second, 4 * second, 5 * second, 5 * second}},
+		{"shortest, as wished", second, 5 * second, least, 7 * second, []time.Duration{7 * second, 7 * second, 7 * second, 9500 * time.Millisecond}},
+		{"longest, as wished", second, 5 * second, most, time.Hour, []time.Duration{31 * second, 32 * second, 34 * second, 35 * second}},
+		{"Min is Max", second, second, most, 0, []time.Duration{second, second}},
+		{"Min above Max", 2 * second, second, most, 0, []time.Duration{second, second}},
+		{"no time at all", 0, 0, most, 0, []time.Duration{0, 0}},
+		{"below zero", -second, -second, most, 0, []time.Duration{0, 0}},
+		{"Min below zero", -second, second, most, 0, []time.Duration{0, 0}},
+		{"largest", math.MaxInt64, math.MaxInt64, most, math.MaxInt64, []time.Duration{math.MaxInt64, math.MaxInt64}},
+		{"nearly the largest", math.MaxInt64 - 1, math.MaxInt64, most, math.MaxInt64, []time.Duration{math.MaxInt64, math.MaxInt64}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := backoff.Backoff{Min: tt.min, Max: tt.max, Rand: tt.rand}
+			for i, want := range tt.want {
+				if got := b.Next(tt.retryAfter); got != want {
+					t.Errorf("pause %d: %s, want %s", i, got, want)
+				}
+			}
+		})
+	}
+}
+
 // However long it goes on and whatever the bounds are, the pauses keep to them.
 func TestNoOverflow(t *testing.T) {
-	for _, tt := range []struct{ min, max time.Duration }{
-		{0, 0}, {0, time.Second}, {1, math.MaxInt64 - 1}, {100 * time.Millisecond, 5 * time.Second},
-		{10 * time.Second, 30 * time.Minute}, {time.Hour, 1000 * time.Hour}, {time.Minute, time.Second},
-		{math.MaxInt64 / 2, math.MaxInt64 - 1},
-	} {
-		b := backoff.Backoff{Min: tt.min, Max: tt.max}
-		for n := range 200 {
-			if d := b.Next(0); d < 0 || d > tt.max {
-				t.Fatalf("%s to %s, attempt %d: %s", tt.min, tt.max, n, d)
+	bounds := []time.Duration{
+		math.MinInt64, -time.Second, 0, 1, 100 * time.Millisecond, time.Minute, 1000 * time.Hour,
+		math.MaxInt64 / 2, math.MaxInt64/2 + 1, math.MaxInt64 - 1, math.MaxInt64,
+	}
+	for _, least := range bounds {
+		for _, most := range bounds {
+			b := backoff.Backoff{Min: least, Max: most}
+			for n := range 200 {
+				if d := b.Next(0); d < 0 || d > max(most, 0) {
+					t.Fatalf("%s to %s, attempt %d: %s", least, most, n, d)
+				}
+				if d := b.Next(math.MaxInt64); d < backoff.MaxRetryAfter {
+					t.Fatalf("%s to %s, attempt %d, as wished: %s", least, most, n, d)
+				}
 			}
 		}
 	}
