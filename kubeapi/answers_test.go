@@ -78,7 +78,7 @@ func TestLargestAnswer(t *testing.T) {
 
 // Only a Job that carries the very condition proves that it stands there.
 func TestPatchIsProvedByTheAnswer(t *testing.T) {
-	want := (&world{job: &batchv1.Job{}}).statusPatch().Condition
+	want := condition
 	for _, tt := range []struct {
 		name   string
 		change func(job *batchv1.Job, c *batchv1.JobCondition)

@@ -3,7 +3,6 @@ package kubeapi_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"slices"
 	"strings"
@@ -15,7 +14,6 @@ import (
 
 	apiwatch "k8s.io/apimachinery/pkg/watch"
 
-	"github.com/openshift-hyperfleet/status-reporter/kubeapi"
 	"github.com/openshift-hyperfleet/status-reporter/kubeapi/kubetest"
 )
 
@@ -172,7 +170,7 @@ func TestRequestsOfEndedClientsDoNotArrive(t *testing.T) {
 		w.s.FreezeConnections()
 		ctx, cancel := context.WithTimeout(w.Context(), time.Second)
 		defer cancel()
-		if _, err := w.c.PatchJobStatus(ctx, w.statusPatch()); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := w.c.PatchJob(ctx, w.meant(), report()); !errors.Is(err, context.DeadlineExceeded) {
 			w.Fatalf("got %v, want the context's end", err)
 		}
 		w.c.Close()
@@ -284,15 +282,6 @@ func TestServerDown(t *testing.T) {
 			w.Error(err)
 		}
 	})
-}
-
-func ExampleFinal() {
-	refused := &kubeapi.Error{Method: "PATCH", Path: "/apis/batch/v1/namespaces/ns/jobs/job/status", Code: 404, FromAPI: true, Message: `jobs.batch "job" not found`}
-	fmt.Println(refused)
-	fmt.Println(kubeapi.Final(refused, 0))
-	// Output:
-	// PATCH /apis/batch/v1/namespaces/ns/jobs/job/status: 404 Not Found: jobs.batch "job" not found
-	// true
 }
 
 // While a PATCH looks out for a server that is away, the watch does not.

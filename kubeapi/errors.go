@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -14,13 +16,17 @@ import (
 )
 
 // Error is an answer of the API server, or of something before it, that is not
-// the success asked for.
+// the success asked for. It is an [apierrors.APIStatus], so that IsNotFound and
+// its kin hold for it, and for what the API server itself has said alone: a load
+// balancer's 404 does not say that the Pod is deleted. SuggestsClientDelay holds
+// for any answer: the API server's own 429 may be plain text.
 type Error struct {
 	Method, Path string
 	Code         int           // HTTP status code, or a Status' code inside a watch
 	Message      string        // the server's words, or the first kilobyte of a body that is no Status
 	FromAPI      bool          // the body was a metav1.Status: the API server itself has spoken
 	Wait         time.Duration // Retry-After; 0 where there was none
+	status       metav1.Status // as it came
 	hint         string
 }
 
@@ -35,48 +41,34 @@ func (e *Error) Error() string {
 	return s
 }
 
-// StatusCode lets callers that do not import this package tell refusals apart.
-// It is 0 where something before the API server has spoken: a load balancer's
-// 404 does not say that the Pod is gone.
-func (e *Error) StatusCode() int {
-	if !e.FromAPI {
-		return 0
+// Status is what the API server has said, with the HTTP status code. Where it
+// was something before the API server, its code and reason are empty. Retry-After
+// is in the details in either case, in whole seconds and never too few of them.
+func (e *Error) Status() metav1.Status {
+	var s metav1.Status
+	if e.FromAPI {
+		s = e.status
+		s.Code, s.Message = int32(e.Code), e.Message
 	}
-	return e.Code
+	if s.Details != nil || e.Wait > 0 {
+		var details metav1.StatusDetails
+		if s.Details != nil {
+			details = *s.Details
+		}
+		details.RetryAfterSeconds = wholeSeconds(e.Wait)
+		s.Details = &details
+	}
+	return s
 }
 
-// RetryAfter is the pause that the server asked for; 0 where it asked for none.
-func (e *Error) RetryAfter() time.Duration { return e.Wait }
-
-// roleDelay is how long a 403 may be the Role's late arrival: Roles are often
-// created moments before or after the Job.
-const roleDelay = time.Minute
-
-// Final tells whether trying again is of no use. Since is the time since the
-// first attempt. Everything but a clear refusal by the API server itself may
-// pass: a 404 page of a load balancer says nothing about the Job.
-func Final(err error, since time.Duration) bool {
-	e, ok := errors.AsType[*Error](err)
-	if !ok {
-		return errors.Is(err, ErrReplaced)
+// wholeSeconds rounds up: a server is not to be asked before it has said.
+func wholeSeconds(d time.Duration) int32 {
+	seconds := d / time.Second
+	if d%time.Second > 0 {
+		seconds++
 	}
-	switch {
-	case e.Code < 400, e.Code >= 500:
-		return false
-	case e.Code == http.StatusUnauthorized, // the token is read anew for each request
-		e.Code == http.StatusRequestTimeout,
-		e.Code == http.StatusConflict,
-		e.Code == http.StatusTooEarly,
-		e.Code == http.StatusTooManyRequests:
-		return false
-	case e.Code == http.StatusForbidden:
-		return since >= roleDelay
-	}
-	return e.FromAPI
+	return int32(min(max(seconds, 0), math.MaxInt32))
 }
-
-// ErrReplaced says that the Job was deleted and another one has its name.
-var ErrReplaced = errors.New("the Job was deleted and made anew under the same name; this report belongs to its predecessor")
 
 // readError makes an Error of an answer with a code other than 2xx. What has
 // come of its body is all there is to tell; broken says why no more came.
@@ -96,16 +88,33 @@ func readError(method, path string, resp *http.Response) (e *Error, broken error
 }
 
 func (e *Error) setStatus(status *metav1.Status) {
-	e.FromAPI, e.Message = true, status.Message
+	e.FromAPI, e.Message, e.status = true, status.Message, *status
 	if d := status.Details; d != nil && e.Wait == 0 {
 		e.Wait = time.Duration(max(0, d.RetryAfterSeconds)) * time.Second
 	}
-	switch e.Code {
-	case http.StatusUnauthorized:
+	switch {
+	case e.Code == http.StatusUnauthorized && !fromAdmission(e.Message):
 		e.hint = "the token in SERVICE_ACCOUNT_DIR is not accepted"
-	case http.StatusForbidden:
+	case e.Code == http.StatusForbidden && fromRBAC(e.Message):
 		e.hint = "grant it in the Role of the Pod's ServiceAccount: " + need(e.Method, e.Path)
 	}
+}
+
+// fromAdmission reports whether a webhook or a policy has denied the request:
+// either may do so with any code.
+func fromAdmission(message string) bool {
+	return strings.HasPrefix(message, "admission webhook ") || strings.Contains(message, " denied request: ")
+}
+
+// fromRBAC reports whether it is RBAC that denied the request, so that a rule in
+// the Role would allow it. Quotas, policies and webhooks say 403 as well, and a
+// webhook may quote what it was itself denied. What follows the namespace is the
+// authorizers' reasons: RBAC's own, or that of one which left it to RBAC; any
+// other has denied it whatever the Role allows.
+func fromRBAC(message string) bool {
+	denial := regexp.MustCompile(`(?s)^[a-z.]+( "[^"]*")? is forbidden: User "([^"]+)" cannot [a-z]+ resource "[^"]+" in API group "[^"]*" in the namespace "[^"]*"` +
+		`(: (RBAC: |[^:]* not have opinion ).*)?$`).FindStringSubmatch(message)
+	return denial != nil && denial[2] != "system:anonymous" && !strings.HasPrefix(denial[2], "system:node:")
 }
 
 // need names the RBAC rule that a request of this package takes.
@@ -121,8 +130,11 @@ func need(method, path string) string {
 	return `verb "get" on resource "pods" in apiGroup ""`
 }
 
+// retryAfter reads a Retry-After of either form: seconds, or the date until which
+// to wait. More than the API's own type can say is the most that it can say.
 func retryAfter(header string) time.Duration {
-	if seconds, err := strconv.ParseUint(header, 10, 31); err == nil {
+	seconds, err := strconv.ParseUint(header, 10, 31)
+	if err == nil || errors.Is(err, strconv.ErrRange) { // ParseUint gives the largest then
 		return time.Duration(seconds) * time.Second
 	}
 	if at, err := http.ParseTime(header); err == nil {

@@ -1,51 +1,21 @@
 package kubeapi_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"io"
+	"math"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	apiwatch "k8s.io/apimachinery/pkg/watch"
 
 	"github.com/openshift-hyperfleet/status-reporter/kubeapi"
 	"github.com/openshift-hyperfleet/status-reporter/kubeapi/kubetest"
 )
-
-// Every code, said by the API server and by something before it, at every
-// time that matters. A code that is in neither list passes whoever says it.
-func TestFinal(t *testing.T) {
-	passes := map[int]bool{401: true, 408: true, 409: true, 425: true, 429: true}
-	for c := 100; c <= 599; c++ {
-		for _, fromAPI := range []bool{true, false} {
-			for _, since := range []time.Duration{0, time.Minute - 1, time.Minute, time.Hour} {
-				want := false
-				switch {
-				case c == 403:
-					want = since >= time.Minute
-				case c >= 400 && c < 500 && !passes[c]:
-					want = fromAPI
-				}
-				err := fmt.Errorf("wrapped: %w", &kubeapi.Error{Code: c, FromAPI: fromAPI})
-				if got := kubeapi.Final(err, since); got != want {
-					t.Errorf("%d after %s, from the API server: %v: final %v, want %v", c, since, fromAPI, got, want)
-				}
-			}
-		}
-	}
-	for _, err := range []error{io.ErrUnexpectedEOF, context.DeadlineExceeded, context.Canceled, errors.New("any")} {
-		if kubeapi.Final(err, time.Hour) {
-			t.Errorf("final: %v", err)
-		}
-	}
-	if !kubeapi.Final(fmt.Errorf("wrapped: %w", kubeapi.ErrReplaced), 0) {
-		t.Error("a Job made anew is not final")
-	}
-}
 
 // The texts that users meet, made by the server's real answers.
 func TestErrorTexts(t *testing.T) {
@@ -126,32 +96,52 @@ func TestErrorBodies(t *testing.T) {
 	}
 }
 
+// A wish in the header, as a page and as a Status: the client waits for whole
+// seconds, never for too few, and never for less than none.
 func TestRetryAfter(t *testing.T) {
+	const most = math.MaxInt32
 	for _, tt := range []struct {
-		header string
-		want   time.Duration
+		header  string
+		want    time.Duration
+		seconds int
 	}{
-		{"0", 0},
-		{"1", time.Second},
-		{"86400", 24 * time.Hour},
-		{"2147483647", 2147483647 * time.Second},
-		{"Sat, 01 Jan 2000 00:01:30 GMT", 90 * time.Second}, // a bubble's time begins with 2000
-		{"Fri, 31 Dec 1999 23:59:59 GMT", 0},
-		{"99999999999", 0},
-		{"99999999999999999999", 0},
-		{"-1", 0},
-		{"1.5", 0},
-		{"soon", 0},
+		{"0", 0, 0},
+		{"1", time.Second, 1},
+		{"86400", 24 * time.Hour, 86400},
+		{"2147483647", most * time.Second, most},
+		{"2147483648", most * time.Second, most},
+		{"99999999999", most * time.Second, most},
+		{"99999999999999999999", most * time.Second, most},
+		{"Sat, 01 Jan 2000 00:01:30 GMT", 90*time.Second - 300*time.Millisecond, 90}, // a bubble's time begins with 2000
+		{"Saturday, 01-Jan-00 00:01:30 GMT", 90*time.Second - 300*time.Millisecond, 90},
+		{"Sat Jan  1 00:00:01 2000", 700 * time.Millisecond, 1},
+		{"Sat, 01 Jan 2000 00:00:00 GMT", 0, 0},
+		{"Fri, 31 Dec 1999 23:59:59 GMT", 0, 0},
+		{"Fri, 31 Dec 9999 23:59:59 GMT", math.MaxInt64, most},
+		{"Mon, 01 Jan 0001 00:00:00 GMT", 0, 0},
+		{"-1", 0, 0},
+		{"-99999999999", 0, 0},
+		{"1.5", 0, 0},
+		{"soon", 0, 0},
+		{"", 0, 0},
 	} {
 		t.Run(tt.header, func(t *testing.T) {
 			bubble(t, func(w *world) {
-				w.s.Fault(jobGet, kubetest.Respond(429, "text/plain", "later").Header("Retry-After", tt.header))
-				var e *kubeapi.Error
-				if err := w.getJob(); !errors.As(err, &e) {
-					t.Fatalf("not an *Error: %v", err)
-				}
-				if e.RetryAfter() != tt.want || e.Code != http.StatusTooManyRequests {
-					t.Errorf("%d, Retry-After %s; want %s", e.Code, e.RetryAfter(), tt.want)
+				time.Sleep(300 * time.Millisecond)
+				w.s.Fault(jobGet, kubetest.Respond(429, "text/plain", "later").Header("Retry-After", tt.header),
+					kubetest.Status(429, metav1.StatusReasonTooManyRequests, "later").Header("Retry-After", tt.header))
+				for _, isStatus := range []bool{false, true} {
+					var e *kubeapi.Error
+					if err := w.getJob(); !errors.As(err, &e) {
+						t.Fatalf("not an *Error: %v", err)
+					}
+					if e.Wait != tt.want || e.Code != http.StatusTooManyRequests || e.FromAPI != isStatus {
+						t.Errorf("%d, Retry-After %s; want %s", e.Code, e.Wait, tt.want)
+					}
+					seconds, ok := apierrors.SuggestsClientDelay(fmt.Errorf("wrapped: %w", e))
+					if seconds != tt.seconds || ok != (tt.seconds > 0) {
+						t.Errorf("Status %v: a delay of %d s, %v; want %d s", isStatus, seconds, ok, tt.seconds)
+					}
 				}
 			})
 		})
@@ -168,6 +158,7 @@ func TestRetryAfterOfStatus(t *testing.T) {
 		fault kubetest.Fault
 		want  time.Duration
 	}{
+		{"ServerTimeout without", kubetest.Respond(500, "application/json", `{"kind":"Status","reason":"ServerTimeout","message":"later","details":{"retryAfterSeconds":-5}}`), 0},
 		{"Status", kubetest.Respond(429, "application/json", body("7")), 7 * time.Second},
 		{"both", kubetest.Respond(429, "application/json", body("7")).Header("Retry-After", "3"), 3 * time.Second},
 		{"largest", kubetest.Respond(429, "application/json", body("2147483647")), 2147483647 * time.Second},
@@ -183,6 +174,9 @@ func TestRetryAfterOfStatus(t *testing.T) {
 				}
 				if e.Wait != tt.want || e.Message != "later" {
 					t.Errorf("wait %s, want %s; message %q", e.Wait, tt.want, e.Message)
+				}
+				if seconds, _ := apierrors.SuggestsClientDelay(e); seconds != int(tt.want/time.Second) {
+					t.Errorf("a delay of %d s, want %s", seconds, tt.want)
 				}
 			})
 		})

@@ -55,8 +55,8 @@ func FuzzWatchPod(f *testing.F) {
 		if err != nil && !strings.HasPrefix(err.Error(), "WATCH /api/v1/namespaces/ns/pods: ") {
 			t.Errorf("the request is not named: %v", err)
 		}
-		if Final(err, 0) && !bytes.Contains(bytes.ToLower(stream), []byte("error")) {
-			t.Errorf("final: %v", err)
+		if e := new(Error); errors.As(err, &e) && !bytes.Contains(bytes.ToLower(stream), []byte("error")) {
+			t.Errorf("an answer of the API server's: %v", err)
 		}
 	})
 }
@@ -104,8 +104,8 @@ func FuzzAnswer(f *testing.F) {
 		if json.Unmarshal(body, &kind); err == nil && kind.Kind != "Job" {
 			t.Errorf("kind %q", kind.Kind)
 		}
-		if err != nil && Final(err, 0) {
-			t.Errorf("final: %v", err)
+		if e := new(Error); errors.As(err, &e) {
+			t.Errorf("a refusal: %v", err)
 		}
 	})
 }

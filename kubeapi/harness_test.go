@@ -14,6 +14,7 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	apiwatch "k8s.io/apimachinery/pkg/watch"
 
@@ -103,17 +104,22 @@ func (w *world) getJob() error {
 }
 
 func (w *world) patch() error {
-	_, err := w.c.PatchJobStatus(w.Context(), w.statusPatch())
+	_, err := w.c.PatchJob(w.Context(), w.meant(), report())
 	return err
 }
 
-// statusPatch is a patch that the server applies.
-func (w *world) statusPatch() kubeapi.StatusPatch {
-	now := metav1.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC)
-	return kubeapi.StatusPatch{UID: w.job.UID, Condition: batchv1.JobCondition{
-		Type: "Available", Status: corev1.ConditionTrue, Reason: "AllGood", Message: "is <b>\"ready\"</b>",
-		LastProbeTime: now, LastTransitionTime: now,
-	}}
+// meant is the Job that a report is about, by its UID.
+func (w *world) meant() metav1.Preconditions { return metav1.Preconditions{UID: &w.job.UID} }
+
+// condition is one that the server takes.
+var condition = batchv1.JobCondition{
+	Type: "Available", Status: corev1.ConditionTrue, Reason: "AllGood", Message: "is <b>\"ready\"</b>",
+	LastProbeTime:      metav1.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC),
+	LastTransitionTime: metav1.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC),
+}
+
+func report() *batchv1.Job {
+	return &batchv1.Job{Status: batchv1.JobStatus{Conditions: []batchv1.JobCondition{condition}}}
 }
 
 // use makes the connection one that has been used.
@@ -173,11 +179,17 @@ func mayPass(t *testing.T, err error) {
 	switch {
 	case err == nil:
 		t.Error("no error")
-	case kubeapi.Final(err, time.Hour):
-		t.Errorf("final: %v", err)
+	case refused(err):
+		t.Errorf("an answer of the API server's: %v", err)
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		t.Errorf("looks like the end of the caller's own context: %v", err)
 	}
+}
+
+// refused reports whether the API server itself has answered.
+func refused(err error) bool {
+	var status apierrors.APIStatus
+	return errors.As(err, &status) && status.Status().Code != 0
 }
 
 // code is the status code that an error tells; 0: it tells none.

@@ -119,27 +119,43 @@ func (c *Client) decodeEvent(kind apiwatch.EventType, object []byte) (*apiwatch.
 	return &apiwatch.Event{Type: kind}, nil
 }
 
-// StatusPatch is the one thing that is ever written.
-type StatusPatch struct {
-	UID             types.UID // of the Job that is meant; empty: whichever has the name
-	ResourceVersion string    // where not empty, the Job must not have changed since
-	Condition       batchv1.JobCondition
+// jobPatch is the one thing that is ever written. A whole Job would empty the
+// template's containers: its lists are null where they are not set.
+type jobPatch struct {
+	Metadata struct {
+		UID             types.UID         `json:"uid,omitempty"`
+		ResourceVersion string            `json:"resourceVersion,omitempty"`
+		Labels          map[string]string `json:"labels,omitempty"`
+		Annotations     map[string]string `json:"annotations,omitempty"`
+	} `json:"metadata"`
+	Status struct {
+		Conditions []batchv1.JobCondition `json:"conditions"`
+	} `json:"status"`
 }
 
-// PatchJobStatus sets the condition and returns the Job as it stands then. Only
-// a Job that carries the condition is a success.
+// PatchJob sets the condition of what, and its labels and annotations where it
+// has any, and returns the Job as it stands then. Only a Job that carries the
+// condition is a success. On is the Job that is meant: with a UID the server
+// refuses another Job of the same name (422), with a resourceVersion one that
+// has changed since (409); what is nil or empty is not asked for.
 //
 // It is a strategic merge patch because only that merges conditions by their
 // type: a merge patch or server-side apply would drop those of the Job
-// controller. The UID makes the server refuse a Job of the same name (422).
-func (c *Client) PatchJobStatus(ctx context.Context, p StatusPatch) (*batchv1.Job, error) {
-	body, err := json.Marshal(map[string]any{
-		"metadata": struct {
-			UID             types.UID `json:"uid,omitempty"`
-			ResourceVersion string    `json:"resourceVersion,omitempty"`
-		}{p.UID, p.ResourceVersion},
-		"status": map[string]any{"conditions": []batchv1.JobCondition{p.Condition}},
-	})
+// controller.
+func (c *Client) PatchJob(ctx context.Context, on metav1.Preconditions, what *batchv1.Job) (*batchv1.Job, error) {
+	if n := len(what.Status.Conditions); n != 1 {
+		return nil, fmt.Errorf("a report is one condition, not %d", n)
+	}
+	var patch jobPatch
+	if on.UID != nil {
+		patch.Metadata.UID = *on.UID
+	}
+	if on.ResourceVersion != nil {
+		patch.Metadata.ResourceVersion = *on.ResourceVersion
+	}
+	patch.Metadata.Labels, patch.Metadata.Annotations = what.Labels, what.Annotations
+	patch.Status.Conditions = what.Status.Conditions
+	body, err := json.Marshal(patch)
 	if err != nil {
 		return nil, err
 	}
@@ -147,9 +163,9 @@ func (c *Client) PatchJobStatus(ctx context.Context, p StatusPatch) (*batchv1.Jo
 	if err := c.object(ctx, http.MethodPatch, c.job()+"/status", nil, body, "Job", &document); err != nil {
 		return nil, err
 	}
-	job := document.job()
-	stands := Condition(job, p.Condition.Type)
-	if stands == nil || stands.Status != p.Condition.Status || stands.Reason != p.Condition.Reason || stands.Message != p.Condition.Message {
+	job, want := document.job(), what.Status.Conditions[0]
+	stands := Condition(job, want.Type)
+	if stands == nil || stands.Status != want.Status || stands.Reason != want.Reason || stands.Message != want.Message {
 		return nil, fmt.Errorf("PATCH %s/status: the server answered with a Job that does not carry the condition; does an admission webhook change it?", c.job())
 	}
 	return job, nil

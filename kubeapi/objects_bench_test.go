@@ -8,6 +8,7 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	apiwatch "k8s.io/apimachinery/pkg/watch"
 
 	"github.com/openshift-hyperfleet/status-reporter/testdata"
@@ -38,9 +39,10 @@ func BenchmarkPatch(b *testing.B) {
 		b.Fatal(err)
 	}
 	c := answering(b, account(b), 200, nil, again{bytes.NewReader(body)})
+	report := &batchv1.Job{Status: batchv1.JobStatus{Conditions: []batchv1.JobCondition{condition}}}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := c.PatchJobStatus(b.Context(), StatusPatch{UID: job.UID, Condition: condition}); err != nil {
+		if _, err := c.PatchJob(b.Context(), metav1.Preconditions{UID: &job.UID}, report); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -10,11 +10,13 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 
 	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	apiwatch "k8s.io/apimachinery/pkg/watch"
 
 	"github.com/google/go-cmp/cmp"
@@ -51,11 +53,11 @@ func TestRequests(t *testing.T) {
 				t.Fatalf("GetPod: %v, %v", pod, err)
 			}
 		}
-		after, err := w.c.PatchJobStatus(w.Context(), w.statusPatch())
+		after, err := w.c.PatchJob(w.Context(), w.meant(), report())
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := w.statusPatch().Condition
+		want := condition
 		if diff := cmp.Diff([]batchv1.JobCondition{want}, after.Status.Conditions); diff != "" {
 			t.Errorf("the Job that the PATCH returned (-want +got):\n%s", diff)
 		}
@@ -90,35 +92,70 @@ func TestRequests(t *testing.T) {
 	})
 }
 
-// What a patch is guarded by, and that nothing else goes with it.
-func TestPatchMetadata(t *testing.T) {
+// Every byte of a patch: what it is guarded by, what is set, and nothing else,
+// whatever else the Job that is to be reported holds.
+func TestPatchBodies(t *testing.T) {
 	bubble(t, func(w *world) {
-		version := w.s.Job(namespace, jobName).ResourceVersion
-		uid := string(w.job.UID)
+		version := w.job.ResourceVersion // the Job's before the first patch
+		uid, none, other := w.job.UID, "", types.UID("other")
+		conditions := `"status":{"conditions":[` + encode(t, condition) + `]}}`
 		for _, tt := range []struct {
 			name     string
-			change   func(p *kubeapi.StatusPatch)
+			on       metav1.Preconditions
+			change   func(what *batchv1.Job)
 			metadata string
 			code     int // 0: success
 		}{
-			{"uid", func(*kubeapi.StatusPatch) {}, `{"uid":"` + uid + `"}`, 0},
-			{"no uid", func(p *kubeapi.StatusPatch) { p.UID = "" }, `{}`, 0},
-			{"stale", func(p *kubeapi.StatusPatch) { p.ResourceVersion = version }, `{"uid":"` + uid + `","resourceVersion":"` + version + `"}`, 409},
-			{"other Job", func(p *kubeapi.StatusPatch) { p.UID = "other" }, `{"uid":"other"}`, 422},
+			{"uid", metav1.Preconditions{UID: &uid}, nil, `{"uid":"` + string(uid) + `"}`, 0},
+			{"nothing", metav1.Preconditions{}, nil, `{}`, 0},
+			{"empty", metav1.Preconditions{UID: new(types.UID), ResourceVersion: &none}, nil, `{}`, 0},
+			{"stale", metav1.Preconditions{UID: &uid, ResourceVersion: &version}, nil,
+				`{"uid":"` + string(uid) + `","resourceVersion":"` + version + `"}`, 409},
+			{"other Job", metav1.Preconditions{UID: &other}, nil, `{"uid":"other"}`, 422},
+			{"label and annotation", metav1.Preconditions{UID: &uid}, func(what *batchv1.Job) {
+				what.Labels = map[string]string{"b": "1", "a": "2"}
+				what.Annotations = map[string]string{"c": `{"x":1}`}
+			}, `{"uid":"` + string(uid) + `","labels":{"a":"2","b":"1"},"annotations":{"c":"{\"x\":1}"}}`, 0},
+			{"no label", metav1.Preconditions{UID: &uid}, func(what *batchv1.Job) {
+				what.Labels, what.Annotations = map[string]string{}, map[string]string{}
+			}, `{"uid":"` + string(uid) + `"}`, 0},
+			{"a whole Job", metav1.Preconditions{UID: &uid}, func(what *batchv1.Job) {
+				what.Name, what.UID, what.ResourceVersion, what.Finalizers = "else", "else", "7", []string{"f"}
+				what.Spec.Template.Spec.Containers = []corev1.Container{{Name: "c"}}
+				what.Status.Failed = 3
+			}, `{"uid":"` + string(uid) + `"}`, 0},
 		} {
-			p := w.statusPatch()
-			tt.change(&p)
-			_, err := w.c.PatchJobStatus(w.Context(), p)
+			what := report()
+			if tt.change != nil {
+				tt.change(what)
+			}
+			_, err := w.c.PatchJob(w.Context(), tt.on, what)
 			if code(err) != tt.code || (err == nil) != (tt.code == 0) {
 				t.Errorf("%s: %v, want code %d", tt.name, err, tt.code)
 			}
 			requests := w.s.Requests(jobPatch)
 			last := requests[len(requests)-1]
-			if want := `{"metadata":` + tt.metadata + `,"status":{"conditions":[{"type":"Available",`; !strings.HasPrefix(string(last.Body), want) {
-				t.Errorf("%s:\n got %s\nwant %s…", tt.name, last.Body, want)
+			if want := `{"metadata":` + tt.metadata + `,` + conditions; string(last.Body) != want {
+				t.Errorf("%s:\n got %s\nwant %s", tt.name, last.Body, want)
 			}
 			if last.ContentType != "application/strategic-merge-patch+json" {
 				t.Errorf("%s: content type %s", tt.name, last.ContentType)
+			}
+		}
+		job := w.s.Job(namespace, jobName)
+		if job.Labels["a"] != "2" || job.Annotations["c"] != `{"x":1}` {
+			t.Errorf("labels %v, annotations %v", job.Labels, job.Annotations)
+		}
+	})
+}
+
+// Anything but one condition is not sent.
+func TestPatchIsOneCondition(t *testing.T) {
+	bubble(t, func(w *world) {
+		for _, conditions := range [][]batchv1.JobCondition{nil, {}, {condition, {Type: "Ready", Status: "True"}}} {
+			_, err := w.c.PatchJob(w.Context(), w.meant(), &batchv1.Job{Status: batchv1.JobStatus{Conditions: conditions}})
+			if err == nil || len(w.s.Requests()) != 0 {
+				t.Errorf("%d conditions: %v, %d requests", len(conditions), err, len(w.s.Requests()))
 			}
 		}
 	})
@@ -159,7 +196,7 @@ func TestHeaders(t *testing.T) {
 			c.GetPod(t.Context(), false)
 			c.GetJob(t.Context())
 			c.WatchPod(t.Context(), "", func() {}, func(apiwatch.Event) {})
-			c.PatchJobStatus(t.Context(), kubeapi.StatusPatch{})
+			c.PatchJob(t.Context(), metav1.Preconditions{}, report())
 
 			read := http.Header{
 				"Authorization": {"Bearer the-token"}, // the file's newline is not part of it
@@ -193,7 +230,7 @@ func TestNamesAreEscaped(t *testing.T) {
 	c.GetPod(t.Context(), true)
 	c.GetJob(t.Context())
 	c.WatchPod(t.Context(), "1&2", func() {}, func(apiwatch.Event) {})
-	c.PatchJobStatus(t.Context(), kubeapi.StatusPatch{})
+	c.PatchJob(t.Context(), metav1.Preconditions{}, report())
 	want := []string{
 		"/api/v1/namespaces/n%3F%23%25s/pods/p&=%20%3F?resourceVersion=0",
 		"/apis/batch/v1/namespaces/n%3F%23%25s/jobs/j%3F%23%25s",

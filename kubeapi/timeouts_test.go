@@ -7,7 +7,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/openshift-hyperfleet/status-reporter/kubeapi"
 	"github.com/openshift-hyperfleet/status-reporter/kubeapi/kubetest"
 )
 
@@ -167,8 +166,8 @@ func TestCallersContext(t *testing.T) {
 			if took := time.Since(began); took != time.Second || !errors.Is(err, tt.want) {
 				w.Errorf("%s: took %s, %v; want %v after 1 s", tt.name, took, err, tt.want)
 			}
-			if kubeapi.Final(err, time.Hour) {
-				w.Errorf("%s: final", tt.name)
+			if refused(err) {
+				w.Errorf("%s: an answer of the API server's", tt.name)
 			}
 			cancel()
 			synctest.Wait()

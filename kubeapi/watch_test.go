@@ -10,6 +10,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	apiwatch "k8s.io/apimachinery/pkg/watch"
 
 	"github.com/google/go-cmp/cmp"
@@ -123,7 +124,7 @@ func TestWatchErrorEvent(t *testing.T) {
 		if err := <-f.ended; !errors.As(err, &e) {
 			t.Fatal(err)
 		}
-		if e.StatusCode() != 429 || e.RetryAfter() != 4*time.Second || !e.FromAPI {
+		if !apierrors.IsTooManyRequests(e) || e.Wait != 4*time.Second || !e.FromAPI {
 			t.Errorf("%+v", e)
 		}
 	})
