@@ -24,9 +24,8 @@ type call struct {
 	began        time.Time
 
 	// Under the client's mutex.
-	connected bool // a connection was there
-	limit     time.Duration
-	at        time.Time
+	limit time.Duration
+	at    time.Time
 }
 
 // timeoutError is not context.DeadlineExceeded on purpose: nobody may take it
@@ -62,7 +61,6 @@ func (a *call) gotConn(info httptrace.GotConnInfo) {
 	c := a.client
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	a.connected = true
 	if info.Reused && a.conn.answered && !c.slow[a.method] {
 		a.shorten(usedTimeout)
 	}
@@ -81,7 +79,7 @@ func (a *call) answered() {
 	c := a.client
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	a.conn.answered, c.probe = true, time.Time{}
+	a.conn.answered = true
 	a.conn.owed--
 	c.slow[a.method] = time.Since(a.began) > usedTimeout
 	if a.timer.Stop() {
@@ -116,13 +114,6 @@ func (a *call) failed(err error) error {
 	_, timedOut := errors.AsType[*timeoutError](cause)
 	c := a.client
 	c.mu.Lock()
-	switch {
-	case a.Response != nil: // answered
-	case a.connected:
-		c.probe = time.Time{}
-	case a.method == http.MethodPatch:
-		c.probe = time.Now()
-	}
 	if timedOut {
 		c.slow[a.method] = true
 	}

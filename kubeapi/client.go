@@ -51,7 +51,6 @@ type Client struct {
 	conn   *connection
 	killAt time.Time // when the process will be killed; zero: not known
 	calls  map[*call]struct{}
-	probe  time.Time // when a PATCH last found no server to connect to; zero: there is one
 	// The methods whose last answer took longer than a used connection may. The
 	// next of the kind has the time that a new connection has, also where the
 	// watch is the first on it: a server that takes five seconds for a PATCH must
@@ -100,9 +99,6 @@ func (c *Client) token() (string, error) {
 
 // exchange sends one request. Its answer, always a 2xx, must be closed.
 func (c *Client) exchange(ctx context.Context, method, path string, query url.Values, patch []byte) (*call, error) {
-	if method == methodWatch && c.probing() {
-		return nil, errProbing
-	}
 	token, err := c.token()
 	if err != nil {
 		return nil, err
@@ -139,19 +135,6 @@ func (c *Client) exchange(ctx context.Context, method, path string, query url.Va
 		return nil, e
 	}
 	return a, nil
-}
-
-// probeTime is above the pause between two tries of a PATCH.
-const probeTime = 15 * time.Second
-
-var errProbing = errors.New("the report is tried first")
-
-// probing tells that the server is away and a PATCH is looking out for it. The
-// watch then waits for that: a fleet must not come back with twice the requests.
-func (c *Client) probing() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return time.Since(c.probe) < probeTime
 }
 
 // object sends one request and decodes the answer, which must be of the kind asked for.

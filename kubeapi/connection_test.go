@@ -283,38 +283,3 @@ func TestServerDown(t *testing.T) {
 		}
 	})
 }
-
-// While a PATCH looks out for a server that is away, the watch does not.
-func TestWatchWaitsForThePatch(t *testing.T) {
-	bubble(t, func(w *world) {
-		watch := func() error {
-			ctx, cancel := context.WithTimeout(w.Context(), time.Second)
-			defer cancel()
-			return w.c.WatchPod(ctx, "", func() {}, func(apiwatch.Event) {})
-		}
-		const waits = "the report is tried first"
-		w.s.Down()
-		if err := watch(); err == nil || strings.Contains(err.Error(), waits) {
-			t.Errorf("before any PATCH the watch gives %v", err)
-		}
-		for range 3 {
-			mayPass(t, w.patch())
-			time.Sleep(10 * time.Second)
-			if err := watch(); err == nil || !strings.Contains(err.Error(), waits) {
-				t.Errorf("beside the PATCH the watch gives %v", err)
-			}
-		}
-		time.Sleep(time.Minute)
-		if err := watch(); err == nil || strings.Contains(err.Error(), waits) {
-			t.Errorf("long after the last PATCH the watch gives %v", err)
-		}
-		mayPass(t, w.patch())
-		w.s.Up()
-		if err := w.patch(); err != nil {
-			t.Error(err)
-		}
-		if err := watch(); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("once the server is back the watch ends with %v, not by its context", err)
-		}
-	})
-}
