@@ -39,7 +39,7 @@ func (e *timeoutError) Error() string {
 func (c *Client) begin(ctx context.Context, method, path string) *call {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	a := &call{client: c, conn: c.conn, method: method, path: path, began: time.Now(), limit: c.cap(newTimeout)}
+	a := &call{client: c, conn: c.conn, method: method, path: path, began: time.Now(), limit: c.limit(newTimeout)}
 	ctx, cancel := context.WithCancelCause(ctx)
 	unlink := context.AfterFunc(a.conn.ctx, func() { cancel(context.Cause(a.conn.ctx)) })
 	a.ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: a.gotConn})
@@ -48,6 +48,7 @@ func (c *Client) begin(ctx context.Context, method, path string) *call {
 	a.timer = time.AfterFunc(a.limit, func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
+		c.recent.add(wait{a.limit, true})
 		cancel(&timeoutError{a.limit})
 	})
 	c.calls[a] = struct{}{}
@@ -61,8 +62,8 @@ func (a *call) gotConn(info httptrace.GotConnInfo) {
 	c := a.client
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if info.Reused && a.conn.answered && !c.slow[a.method] {
-		a.shorten(usedTimeout)
+	if info.Reused && a.conn.answered {
+		a.shorten(c.limit(usedTimeout))
 	}
 }
 
@@ -81,7 +82,7 @@ func (a *call) answered() {
 	defer c.mu.Unlock()
 	a.conn.answered = true
 	a.conn.owed--
-	c.slow[a.method] = time.Since(a.began) > usedTimeout
+	c.recent.add(wait{took: time.Since(a.began)})
 	if a.timer.Stop() {
 		a.at = time.Now().Add(a.limit)
 		a.timer.Reset(a.limit)
@@ -112,12 +113,6 @@ func (a *call) failed(err error) error {
 		cause = context.Cause(a.conn.ctx) // which ends a.ctx a moment later
 	}
 	_, timedOut := errors.AsType[*timeoutError](cause)
-	c := a.client
-	c.mu.Lock()
-	if timedOut {
-		c.slow[a.method] = true
-	}
-	c.mu.Unlock()
 	switch {
 	case cause != nil:
 		err = cause
@@ -126,26 +121,19 @@ func (a *call) failed(err error) error {
 	}
 	_, untrusted := errors.AsType[x509.UnknownAuthorityError](err)
 	if timedOut || untrusted { // the next connection reads ca.crt anew
-		c.abandon(a.conn, err)
+		a.client.abandon(a.conn, err)
 	}
 	return fmt.Errorf("%s %s: %w", a.method, a.path, err)
 }
 
 // SetKillAt tells when the process will be killed. From then on no request, be
-// it under way already, may wait for more than a third of what is left.
+// it under way already, may wait for more than a third of what is left, unless
+// recent answers took longer.
 func (c *Client) SetKillAt(t time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.killAt = t
 	for a := range c.calls {
-		a.shorten(c.cap(newTimeout))
+		a.shorten(c.limit(newTimeout))
 	}
-}
-
-// cap needs c.mu.
-func (c *Client) cap(d time.Duration) time.Duration {
-	if c.killAt.IsZero() {
-		return d
-	}
-	return min(d, max(minTimeout, time.Until(c.killAt)/3))
 }

@@ -51,16 +51,12 @@ type Client struct {
 	conn   *connection
 	killAt time.Time // when the process will be killed; zero: not known
 	calls  map[*call]struct{}
-	// The methods whose last answer took longer than a used connection may. The
-	// next of the kind has the time that a new connection has, also where the
-	// watch is the first on it: a server that takes five seconds for a PATCH must
-	// get a report too.
-	slow map[string]bool
+	recent recent
 }
 
 // New checks that the token and the CA are there and usable. It sends nothing.
 func New(cfg Config) (*Client, error) {
-	c := &Client{cfg: cfg, calls: map[*call]struct{}{}, slow: map[string]bool{}}
+	c := &Client{cfg: cfg, calls: map[*call]struct{}{}}
 	if _, err := c.token(); err != nil {
 		return nil, err
 	}

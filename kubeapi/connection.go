@@ -18,6 +18,7 @@ const (
 	usedTimeout = 3 * time.Second
 	newTimeout  = 10 * time.Second
 	minTimeout  = 200 * time.Millisecond
+	maxTimeout  = 30 * time.Second // for a server that is slow, see recent
 
 	pingAfter   = 15 * time.Second // of silence
 	pingTimeout = 5 * time.Second

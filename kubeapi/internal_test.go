@@ -20,7 +20,6 @@ func answering(t testing.TB, dir string, code int, header http.Header, body io.R
 	c := &Client{
 		cfg:   Config{Host: "host", Port: "443", ServiceAccountDir: dir, Namespace: "ns", Job: "job", Pod: "pod", Log: slog.New(slog.DiscardHandler)},
 		calls: map[*call]struct{}{},
-		slow:  map[string]bool{},
 	}
 	var http1 http.Protocols // HTTP/2 would claim the scheme
 	http1.SetHTTP1(true)

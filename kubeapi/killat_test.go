@@ -43,14 +43,18 @@ func TestSetKillAtShortensRequestsUnderWay(t *testing.T) {
 // Later words about the end count as well, in both directions.
 func TestSetKillAtAgain(t *testing.T) {
 	bubble(t, func(w *world) {
-		for _, tt := range []struct{ left, takes time.Duration }{
-			{3 * time.Second, time.Second}, {30 * time.Second, 10 * time.Second}, {1500 * time.Millisecond, 500 * time.Millisecond},
-		} {
-			w.c.SetKillAt(time.Now().Add(tt.left))
-			w.s.Fault(jobPatch, kubetest.HangRequest())
-			if took, err := timed(w.patch); took != tt.takes || err == nil {
-				w.Errorf("killed in %s: took %s, want %s; %v", tt.left, took, tt.takes, err)
-			}
+		w.s.Fault(jobPatch, kubetest.HangRequest())
+		began := time.Now()
+		for i, left := range []time.Duration{3 * time.Second, 30 * time.Second, 6 * time.Second, 12 * time.Second} {
+			time.AfterFunc(time.Duration(i)*100*time.Millisecond, func() { w.c.SetKillAt(time.Now().Add(left)) })
+		}
+		if took, err := timed(w.patch); took != time.Second || err == nil {
+			w.Errorf("took %s, want the third of 3 s that it was told first; %v", took, err)
+		}
+		w.s.Fault(jobPatch, kubetest.HangRequest())
+		left := 12*time.Second + 300*time.Millisecond - time.Since(began)
+		if took, err := timed(w.patch); took != left/3 || err == nil {
+			w.Errorf("took %s, want a third of the %s that are left; %v", took, left, err)
 		}
 	})
 }
