@@ -52,7 +52,7 @@ func (c *Client) begin(ctx context.Context, method, path string) *call {
 		cancel(&timeoutError{a.limit})
 	})
 	c.calls[a] = struct{}{}
-	a.conn.owed++
+	a.conn.unanswered++
 	return a
 }
 
@@ -62,7 +62,7 @@ func (a *call) gotConn(info httptrace.GotConnInfo) {
 	c := a.client
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if info.Reused && a.conn.answered {
+	if info.Reused && a.conn.proven {
 		a.shorten(c.limit(usedTimeout))
 	}
 }
@@ -75,13 +75,13 @@ func (a *call) shorten(d time.Duration) {
 	}
 }
 
-// answered gives the body as long again as the headers had.
-func (a *call) answered() {
+// gotHeaders gives the body as long again as the headers had.
+func (a *call) gotHeaders() {
 	c := a.client
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	a.conn.answered = true
-	a.conn.owed--
+	a.conn.proven = true
+	a.conn.unanswered--
 	c.recent.add(wait{took: time.Since(a.began)})
 	if a.timer.Stop() {
 		a.at = time.Now().Add(a.limit)

@@ -72,9 +72,9 @@ func New(cfg Config) (*Client, error) {
 func (c *Client) Close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.conn.owed == 0 {
-		for _, wire := range c.conn.wires {
-			linger(wire, -1)
+	if c.conn.unanswered == 0 {
+		for tracked := range c.conn.conns {
+			linger(tracked.Conn, -1)
 		}
 	}
 	c.conn.retire(errors.New("closed"))
@@ -121,7 +121,7 @@ func (c *Client) exchange(ctx context.Context, method, path string, query url.Va
 		defer a.Close()
 		return nil, a.failed(err)
 	}
-	a.answered()
+	a.gotHeaders()
 	if a.StatusCode < 200 || a.StatusCode > 299 {
 		defer a.Close()
 		e, broken := readError(method, path, a.Response)

@@ -31,9 +31,9 @@ type connection struct {
 	cancel    context.CancelCauseFunc
 
 	// Under the client's mutex.
-	answered bool       // a request has had its answer: the connection is used
-	owed     int        // requests that have had none
-	wires    []net.Conn // that the transport has dialled
+	proven     bool                      // a request has had its answer
+	unanswered int                       // requests that have had none
+	conns      map[*trackedConn]struct{} // that the transport has dialled, and nobody has closed
 }
 
 func (c *Client) connect() (*connection, error) {
@@ -59,31 +59,49 @@ func (c *Client) connect() (*connection, error) {
 }
 
 func (c *Client) newConnection(transport *http.Transport) *connection {
-	conn := &connection{transport: transport}
+	conn := &connection{transport: transport, conns: map[*trackedConn]struct{}{}}
 	conn.ctx, conn.cancel = context.WithCancelCause(context.Background())
 	dial := c.cfg.Dial
 	if dial == nil {
 		dial = new(net.Dialer).DialContext
 	}
 	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
-		wire, err := dial(ctx, network, address)
-		if err == nil {
-			linger(wire, 0)
+		dialled, err := dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		linger(dialled, 0)
+		tracked := &trackedConn{Conn: dialled}
+		tracked.closed = func() {
 			c.mu.Lock()
 			defer c.mu.Unlock()
-			conn.wires = append(conn.wires, wire)
+			delete(conn.conns, tracked)
 		}
-		return wire, err
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		conn.conns[tracked] = struct{}{}
+		return tracked, nil
 	}
 	return conn
+}
+
+// trackedConn tells when the transport has closed it.
+type trackedConn struct {
+	net.Conn
+	closed func()
+}
+
+func (c *trackedConn) Close() error {
+	defer c.closed()
+	return c.Conn.Close()
 }
 
 // linger with 0 makes a close drop what is on its way, whoever closes. The
 // kernel would go on sending it, and a PATCH that arrives when a black hole ends
 // would replace what has been reported since.
-func linger(wire net.Conn, seconds int) {
-	if w, ok := wire.(interface{ SetLinger(sec int) error }); ok {
-		w.SetLinger(seconds)
+func linger(conn net.Conn, seconds int) {
+	if c, ok := conn.(interface{ SetLinger(sec int) error }); ok {
+		c.SetLinger(seconds)
 	}
 }
 
@@ -102,8 +120,8 @@ func (c *Client) abandon(conn *connection, why error) {
 	}
 	c.conn = next
 	conn.retire(fmt.Errorf("connection given up: %w", why))
-	for _, wire := range conn.wires {
-		wire.Close()
+	for tracked := range conn.conns {
+		tracked.Conn.Close() // the mutex is held; the transport closes it as well
 	}
 }
 
