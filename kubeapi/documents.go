@@ -16,6 +16,7 @@ type podDocument struct {
 	Spec     struct {
 		InitContainers                []container          `json:"initContainers"`
 		Containers                    []container          `json:"containers"`
+		Volumes                       []volume             `json:"volumes"`
 		RestartPolicy                 corev1.RestartPolicy `json:"restartPolicy"`
 		TerminationGracePeriodSeconds *int64               `json:"terminationGracePeriodSeconds"`
 	} `json:"spec"`
@@ -59,14 +60,28 @@ type container struct {
 	Env  []struct {
 		Name string `json:"name"`
 	} `json:"env"`
+	VolumeMounts []struct {
+		Name        string `json:"name"`
+		MountPath   string `json:"mountPath"`
+		SubPath     string `json:"subPath"`
+		SubPathExpr string `json:"subPathExpr"`
+	} `json:"volumeMounts"`
 	RestartPolicy      *corev1.ContainerRestartPolicy `json:"restartPolicy"`
 	RestartPolicyRules []corev1.ContainerRestartRule  `json:"restartPolicyRules"`
 }
 
+// volume tells the kinds apart that belong to the Pod or its node.
+type volume struct {
+	Name     string    `json:"name"`
+	EmptyDir *struct{} `json:"emptyDir"`
+	HostPath *struct{} `json:"hostPath"`
+}
+
 type containerStatus struct {
-	Name      string                `json:"name"`
-	State     corev1.ContainerState `json:"state"`
-	LastState corev1.ContainerState `json:"lastState"`
+	Name         string                `json:"name"`
+	State        corev1.ContainerState `json:"state"`
+	LastState    corev1.ContainerState `json:"lastState"`
+	RestartCount int32                 `json:"restartCount"`
 }
 
 func (d *podDocument) pod() *corev1.Pod {
@@ -75,6 +90,7 @@ func (d *podDocument) pod() *corev1.Pod {
 		Spec: corev1.PodSpec{
 			InitContainers:                containers(d.Spec.InitContainers),
 			Containers:                    containers(d.Spec.Containers),
+			Volumes:                       volumes(d.Spec.Volumes),
 			RestartPolicy:                 d.Spec.RestartPolicy,
 			TerminationGracePeriodSeconds: d.Spec.TerminationGracePeriodSeconds,
 		},
@@ -95,6 +111,23 @@ func containers(list []container) (all []corev1.Container) {
 		for _, v := range c.Env {
 			one.Env = append(one.Env, corev1.EnvVar{Name: v.Name})
 		}
+		for _, m := range c.VolumeMounts {
+			one.VolumeMounts = append(one.VolumeMounts, corev1.VolumeMount{Name: m.Name, MountPath: m.MountPath, SubPath: m.SubPath, SubPathExpr: m.SubPathExpr})
+		}
+		all = append(all, one)
+	}
+	return all
+}
+
+func volumes(list []volume) (all []corev1.Volume) {
+	for _, v := range list {
+		one := corev1.Volume{Name: v.Name}
+		if v.EmptyDir != nil {
+			one.EmptyDir = &corev1.EmptyDirVolumeSource{}
+		}
+		if v.HostPath != nil {
+			one.HostPath = &corev1.HostPathVolumeSource{}
+		}
 		all = append(all, one)
 	}
 	return all
@@ -102,7 +135,7 @@ func containers(list []container) (all []corev1.Container) {
 
 func statuses(list []containerStatus) (all []corev1.ContainerStatus) {
 	for _, s := range list {
-		all = append(all, corev1.ContainerStatus{Name: s.Name, State: s.State, LastTerminationState: s.LastState})
+		all = append(all, corev1.ContainerStatus{Name: s.Name, State: s.State, LastTerminationState: s.LastState, RestartCount: s.RestartCount})
 	}
 	return all
 }
@@ -111,30 +144,37 @@ func statuses(list []containerStatus) (all []corev1.ContainerStatus) {
 type jobDocument struct {
 	Metadata metadata `json:"metadata"`
 	Spec     struct {
-		BackoffLimit         *int32    `json:"backoffLimit"`
-		BackoffLimitPerIndex *int32    `json:"backoffLimitPerIndex"`
-		PodFailurePolicy     *struct{} `json:"podFailurePolicy"` // that there is one
-		Suspend              *bool     `json:"suspend"`
+		BackoffLimit         *int32                    `json:"backoffLimit"`
+		BackoffLimitPerIndex *int32                    `json:"backoffLimitPerIndex"`
+		MaxFailedIndexes     *int32                    `json:"maxFailedIndexes"`
+		CompletionMode       *batchv1.CompletionMode   `json:"completionMode"`
+		PodFailurePolicy     *batchv1.PodFailurePolicy `json:"podFailurePolicy"`
+		Suspend              *bool                     `json:"suspend"`
 	} `json:"spec"`
 	Status struct {
 		Conditions              []batchv1.JobCondition           `json:"conditions"`
 		Failed                  int32                            `json:"failed"`
+		FailedIndexes           *string                          `json:"failedIndexes"`
 		UncountedTerminatedPods *batchv1.UncountedTerminatedPods `json:"uncountedTerminatedPods"`
 	} `json:"status"`
 }
 
 func (d *jobDocument) job() *batchv1.Job {
-	job := &batchv1.Job{
+	return &batchv1.Job{
 		ObjectMeta: d.Metadata.meta(),
-		Spec:       batchv1.JobSpec{BackoffLimit: d.Spec.BackoffLimit, BackoffLimitPerIndex: d.Spec.BackoffLimitPerIndex, Suspend: d.Spec.Suspend},
+		Spec: batchv1.JobSpec{
+			BackoffLimit:         d.Spec.BackoffLimit,
+			BackoffLimitPerIndex: d.Spec.BackoffLimitPerIndex,
+			MaxFailedIndexes:     d.Spec.MaxFailedIndexes,
+			CompletionMode:       d.Spec.CompletionMode,
+			PodFailurePolicy:     d.Spec.PodFailurePolicy,
+			Suspend:              d.Spec.Suspend,
+		},
 		Status: batchv1.JobStatus{
 			Conditions:              d.Status.Conditions,
 			Failed:                  d.Status.Failed,
+			FailedIndexes:           d.Status.FailedIndexes,
 			UncountedTerminatedPods: d.Status.UncountedTerminatedPods,
 		},
 	}
-	if d.Spec.PodFailurePolicy != nil {
-		job.Spec.PodFailurePolicy = &batchv1.PodFailurePolicy{}
-	}
-	return job
 }

@@ -27,6 +27,17 @@ func (c *Client) job() string {
 
 // GetPod reads the Pod. Cached allows the API server to answer from its watch
 // cache, which is cheaper and may be a little old.
+//
+// Of a Pod, read or watched, these fields are filled, and no others:
+//   - metadata: name, uid, resourceVersion, deletionTimestamp,
+//     deletionGracePeriodSeconds, ownerReferences, finalizers, and of the
+//     annotations batch.kubernetes.io/job-index-failure-count;
+//   - spec: restartPolicy, terminationGracePeriodSeconds; of each volume its name,
+//     with an empty EmptyDir or HostPath where it is one of these; of each
+//     container and init container name, restartPolicy, restartPolicyRules, the
+//     names of env, and of each volumeMount name, mountPath, subPath, subPathExpr;
+//   - status: phase, reason, message, conditions; of each container and init
+//     container name, state, lastState, restartCount.
 func (c *Client) GetPod(ctx context.Context, cached bool) (*corev1.Pod, error) {
 	query := url.Values{}
 	if cached {
@@ -39,7 +50,12 @@ func (c *Client) GetPod(ctx context.Context, cached bool) (*corev1.Pod, error) {
 	return pod.pod(), nil
 }
 
-// GetJob reads the Job.
+// GetJob reads the Job. Of it, and of the Job that a PATCH returns, these fields
+// are filled, and no others:
+//   - metadata: as of a Pod, see [Client.GetPod];
+//   - spec: backoffLimit, backoffLimitPerIndex, maxFailedIndexes, completionMode,
+//     podFailurePolicy, suspend;
+//   - status: conditions, failed, failedIndexes, uncountedTerminatedPods.
 func (c *Client) GetJob(ctx context.Context) (*batchv1.Job, error) {
 	var job jobDocument
 	if err := c.object(ctx, http.MethodGet, c.job(), nil, nil, "Job", &job); err != nil {
