@@ -27,6 +27,9 @@ validate and write tell more with -h.
 Documentation: README.md
 `
 
+// exitUsage is for a command that got wrong arguments, or nothing to work on.
+const exitUsage = 2
+
 // command runs what is not the sidecar itself.
 func (p *process) command(args []string) int {
 	switch args[0] {
@@ -40,7 +43,7 @@ func (p *process) command(args []string) int {
 		fmt.Fprint(p.stdout, usage)
 	default:
 		fmt.Fprintf(p.stderr, "status-reporter: unknown command %q\n\n%s", args[0], usage)
-		return exitMisconfigured
+		return exitUsage
 	}
 	return 0
 }

@@ -19,7 +19,7 @@
 //
 // Exit codes: 0 the adapter's own result stands on the Job; 1 a fault of the
 // adapter stands on the Job (0 in a Pod with restartPolicy OnFailure, where the
-// kubelet would start the reporter again); 2 misconfigured; 3 the report could
+// kubelet would start the reporter again); 78 misconfigured; 3 the report could
 // not be delivered; 143 stopped before there was anything final to report
 // (likewise 0).
 package main
@@ -45,7 +45,7 @@ import (
 const (
 	exitReported      = 0
 	exitFault         = 1
-	exitMisconfigured = 2
+	exitMisconfigured = 78 // EX_CONFIG of sysexits.h; 2 is how every Go program ends that panics or gets SIGQUIT
 	exitUndelivered   = 3
 	exitInterrupted   = 143 // 128 and SIGTERM, as of a process that it has ended
 )

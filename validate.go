@@ -50,7 +50,7 @@ func (p *process) validate(args []string) int {
 	data, err := p.readFile(name)
 	if err != nil {
 		fmt.Fprintln(p.stderr, "status-reporter validate:", err)
-		return exitMisconfigured
+		return exitUsage
 	}
 	i := contract.Inspect(data)
 	v := validated{
@@ -64,7 +64,7 @@ func (p *process) validate(args []string) int {
 	}
 	if err != nil {
 		fmt.Fprintln(p.stderr, "status-reporter validate:", err)
-		return exitMisconfigured
+		return exitUsage
 	}
 	if !v.Valid {
 		return exitFault
@@ -140,7 +140,7 @@ func (p *process) parse(flags *flag.FlagSet, args []string, want int) (operands 
 	case errors.Is(err, flag.ErrHelp):
 		return nil, 0, false
 	case err != nil: // told already
-		return nil, exitMisconfigured, false
+		return nil, exitUsage, false
 	case len(operands) != want:
 		return nil, p.wrong(flags, fmt.Errorf("arguments beside the flags: %d, want %d", len(operands), want)), false
 	}
@@ -151,5 +151,5 @@ func (p *process) parse(flags *flag.FlagSet, args []string, want int) (operands 
 func (p *process) wrong(flags *flag.FlagSet, err error) int {
 	fmt.Fprintf(p.stderr, "%s: %v\n\n", flags.Name(), err)
 	flags.Usage()
-	return exitMisconfigured
+	return exitUsage
 }

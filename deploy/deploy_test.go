@@ -270,7 +270,7 @@ func TestFailurePolicy(t *testing.T) {
 		}
 	}
 	want := map[int32]batchv1.PodFailurePolicyAction{
-		1: batchv1.PodFailurePolicyActionFailJob, 2: batchv1.PodFailurePolicyActionFailJob,
+		1: batchv1.PodFailurePolicyActionFailJob, 78: batchv1.PodFailurePolicyActionFailJob,
 		3: batchv1.PodFailurePolicyActionCount, 143: batchv1.PodFailurePolicyActionCount,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -17,7 +17,10 @@ import (
 	"k8s.io/apimachinery/pkg/util/yaml"
 )
 
-const reporterName = "status-reporter"
+const (
+	reporterName  = "status-reporter"
+	misconfigured = 78 // its exit code
+)
 
 // entry is a case as index.json has it.
 type entry struct {

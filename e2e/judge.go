@@ -48,7 +48,7 @@ func (p *playing) missing() (missing, hopeless string) {
 	case p.exit() == nil && !(p.sidecar && p.Endless):
 		return "the reporter's exit code", ""
 	}
-	if _, ok := p.claim(); !ok && p.ExitCode != 2 {
+	if _, ok := p.claim(); !ok && p.ExitCode != misconfigured {
 		return "the reporter's claim in its log", ""
 	}
 	return "", ""
@@ -133,7 +133,7 @@ func (p *playing) judge(slack time.Duration) result {
 		fault("the reporter ended with exit code %d, want %d", exit.ExitCode, p.ExitCode)
 	}
 	if len(p.runs) > 0 {
-		if s := status(p.runs[len(p.runs)-1].Pod, reporterName); s != nil && s.RestartCount > 0 && p.ExitCode != 2 {
+		if s := status(p.runs[len(p.runs)-1].Pod, reporterName); s != nil && s.RestartCount > 0 && p.ExitCode != misconfigured {
 			fault("the reporter was started %d times", s.RestartCount+1)
 		}
 	}

@@ -149,7 +149,7 @@ func TestMisconfigured(t *testing.T) {
 	if diff := cmp.Diff(want, p.condition(t)); diff != "" {
 		t.Errorf("condition (-want +got):\n%s", diff)
 	}
-	p.says(t, 0, "reporter's exit code: 2")
+	p.says(t, 0, "reporter's exit code: 78")
 	if strings.Contains(p.stderr, "the adapter runs") {
 		t.Error("the adapter runs beside nothing")
 	}
