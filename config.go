@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	batchv1 "k8s.io/api/batch/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -54,9 +55,17 @@ func (p *parser) fail(name, format string, args ...any) {
 	p.problems = append(p.problems, name+": "+fmt.Sprintf(format, args...))
 }
 
-// get treats a variable that is set to nothing as one that is not set.
-func (p *parser) get(name, otherwise string) string {
-	return cmp.Or(p.getenv(name), otherwise)
+// get leaves out the white space around a value: what comes from a Secret or a
+// ConfigMap often ends in a line break. A variable that is set to nothing else
+// counts as not set.
+func (p *parser) get(name, fallback string) string {
+	return cmp.Or(trim(p.getenv(name)), fallback)
+}
+
+// trim takes a byte order mark for white space, which it once was: editors put
+// it at the beginning of files.
+func trim(v string) string {
+	return strings.TrimFunc(v, func(r rune) bool { return unicode.IsSpace(r) || r == '\ufeff' })
 }
 
 // parseConfig reads the environment. The problems name every variable that is
@@ -83,7 +92,7 @@ func parseConfig(getenv func(string) string) (c config, warnings, problems []str
 	}
 	if err := c.logLevel.UnmarshalText([]byte(p.get("LOG_LEVEL", "info"))); err != nil {
 		c.logLevel = slog.LevelInfo // a typo here must not cost the report
-		warnings = append(warnings, fmt.Sprintf("LOG_LEVEL: must be debug, info, warn or error, is %q; using info", p.getenv("LOG_LEVEL")))
+		warnings = append(warnings, fmt.Sprintf("LOG_LEVEL: must be debug, info, warn or error, is %q; using info", shorten(p.get("LOG_LEVEL", ""))))
 	}
 	return c, warnings, p.problems
 }
@@ -92,7 +101,7 @@ func parseConfig(getenv func(string) string) (c config, warnings, problems []str
 func (c *config) addressed() bool { return c.job != "" && c.namespace != "" && c.host != "" }
 
 func (p *parser) name(name string, check func(string) []string) string {
-	v := p.getenv(name)
+	v := p.get(name, "")
 	if v == "" {
 		p.fail(name, "required, but not set")
 		return ""
@@ -104,8 +113,8 @@ func (p *parser) name(name string, check func(string) []string) string {
 	return v
 }
 
-func (p *parser) path(name, otherwise string) string {
-	v := p.get(name, otherwise)
+func (p *parser) path(name, fallback string) string {
+	v := p.get(name, fallback)
 	if !filepath.IsAbs(v) {
 		p.fail(name, "must be an absolute path, is %q", shorten(v))
 		return v
@@ -132,8 +141,8 @@ func isDirectory(path string) bool {
 }
 
 // seconds is 0 where the variable is wrong.
-func (p *parser) seconds(name, otherwise string) time.Duration {
-	v := p.get(name, otherwise)
+func (p *parser) seconds(name, fallback string) time.Duration {
+	v := p.get(name, fallback)
 	n, err := strconv.ParseUint(v, 10, 64)
 	switch {
 	case err != nil && !errors.Is(err, strconv.ErrRange):

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// environment has a value other than the default for every variable.
+var environment = map[string]string{
+	"JOB_NAME": "my-job", "JOB_NAMESPACE": "my-namespace", "POD_NAME": "my-pod",
+	"RESULTS_PATH": "/my/result.json", "POLL_INTERVAL_SECONDS": "3", "MAX_WAIT_TIME_SECONDS": "20",
+	"CONDITION_TYPE": "Mine", "LOG_LEVEL": "warn", "ADAPTER_CONTAINER_NAME": "my-adapter",
+	"SERVICE_ACCOUNT_DIR": "/my/token", "KUBERNETES_SERVICE_HOST": "192.0.2.1", "KUBERNETES_SERVICE_PORT": "6443",
+}
+
+// parsed is what parseConfig makes of the environment with one change.
+func parsed(name, value string) (c config, warnings, problems []string) {
+	return parseConfig(func(v string) string {
+		if v == name {
+			return value
+		}
+		return environment[v]
+	})
+}
+
+func TestConfigLeavesWhiteSpaceOut(t *testing.T) {
+	clean, _, problems := parsed("", "")
+	if problems != nil {
+		t.Fatal(problems)
+	}
+	for name, value := range environment {
+		unset, _, missing := parsed(name, "")
+		if unset == clean {
+			t.Errorf("%s has no effect: the test tells nothing", name)
+		}
+		for _, tt := range []struct{ before, after string }{
+			{"", "\n"}, {"", "\r\n"}, {" ", " "}, {"\t\v\f", ""}, {"\u00a0", "\u2028\u3000"}, {"\ufeff", "\n\n"},
+		} {
+			got, warnings, problems := parsed(name, tt.before+value+tt.after)
+			if got != clean || warnings != nil || problems != nil {
+				t.Errorf("%s=%q: %+v, %q, %q", name, tt.before+value+tt.after, got, warnings, problems)
+			}
+			got, _, problems = parsed(name, tt.before+tt.after)
+			if got != unset || cmp.Diff(missing, problems) != "" {
+				t.Errorf("%s=%q: %+v, %q; unset it is %+v, %q", name, tt.before+tt.after, got, problems, unset, missing)
+			}
+		}
+	}
+}
+
+// TestConfigKeepsWhiteSpaceInside: what is left out is around a value only.
+func TestConfigKeepsWhiteSpaceInside(t *testing.T) {
+	c, _, _ := parsed("RESULTS_PATH", " /my results/a\nfile ")
+	if c.resultsPath != "/my results/a\nfile" {
+		t.Errorf("RESULTS_PATH %q", c.resultsPath)
+	}
+	_, warnings, _ := parsed("LOG_LEVEL", "loud\n")
+	want := []string{`LOG_LEVEL: must be debug, info, warn or error, is "loud"; using info`}
+	if diff := cmp.Diff(want, warnings); diff != "" {
+		t.Errorf("warnings (-want +got):\n%s", diff)
+	}
+}
