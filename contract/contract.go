@@ -62,8 +62,15 @@ func (r Result) Outcome() Outcome {
 // normalized is the Result as the Job shows it: clean, trimmed, cut, with the
 // defaults filled in.
 func (r Result) normalized() Result {
-	r.Reason = cmp.Or(cut(clean(r.Reason), MaxReasonLength), DefaultReason)
-	r.Message = cmp.Or(cut(clean(r.Message), MaxMessageLength), DefaultMessage)
+	r = r.shortened()
+	r.Reason, r.Message = cmp.Or(r.Reason, DefaultReason), cmp.Or(r.Message, DefaultMessage)
+	return r
+}
+
+// shortened is the Result with as much of its text as the Job shows.
+func (r Result) shortened() Result {
+	r.Reason = cut(clean(r.Reason), MaxReasonLength)
+	r.Message = cut(clean(r.Message), MaxMessageLength)
 	return r
 }
 

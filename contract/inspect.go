@@ -125,7 +125,7 @@ func (i *inspector) member(m member) {
 var word = regexp.MustCompile(`^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$`)
 
 // text warns of what the Job will not show as it is in the file.
-func (i *inspector) text(m member, most int, otherwise string) {
+func (i *inspector) text(m member, most int, fallback string) {
 	var s *string
 	if json.Unmarshal(m.value, &s) != nil {
 		return // a fault, told as such
@@ -144,7 +144,7 @@ func (i *inspector) text(m member, most int, otherwise string) {
 	trimmed := strings.TrimSpace(shown)
 	switch n := characters(trimmed); {
 	case n == 0:
-		i.warn(m.name, m.valueAt, sayWhy, "empty; the Job will say %q", otherwise)
+		i.warn(m.name, m.valueAt, sayWhy, "empty; the Job will say %q", fallback)
 		return
 	case n > most:
 		i.warn(m.name, m.valueAt, `put the rest under "details"`, "%d characters; it is cut to %d", n, most)
