@@ -30,6 +30,8 @@ func (i *inspector) mend(e *ParseError) string {
 	case bytes.HasPrefix(i.data, []byte("\xff\xfe")), bytes.HasPrefix(i.data, []byte("\xfe\xff")),
 		len(i.data) > 1 && (i.data[0] == 0) != (i.data[1] == 0):
 		return "write the file in UTF-8; this looks like UTF-16"
+	case len(bytes.Trim(i.data, "\x00")) == 0:
+		return "write the result again, and sync the file before it is renamed: " + nulBytes
 	}
 	for _, m := range syntaxMends {
 		if strings.Contains(e.Problem, m.problem) && bytes.HasPrefix(rest, []byte(m.at)) {
@@ -40,6 +42,7 @@ func (i *inspector) mend(e *ParseError) string {
 }
 
 const (
+	nulBytes   = "they stand for what was not on the disk yet when a node crashed"
 	useLibrary = "let a JSON library write the file"
 	noNumber   = "JSON has no such number: write null, or text in double quotes"
 	theWords   = "JSON's words are true, false and null, in lower case"
@@ -54,7 +57,9 @@ const (
 var syntaxMends = []struct{ problem, at, mend string }{
 	{"unexpected end", "", "write all of the file: to a temporary file in the same directory, renamed when it is complete"},
 	{"exceeded max depth", "", "nest less deeply: 10,000 levels at most"},
-	{"after top-level value", "", "write one JSON object and nothing after it; in a shell > begins a file anew and >> appends"},
+	{"after top-level value", "\x00", "leave the NUL bytes after it out; a string in C ends with one, and " + nulBytes},
+	{"", "\x00", "leave the NUL bytes out; a file that was cut and written on begins with them, and " + nulBytes},
+	{"after top-level value", "", "write one JSON object and nothing after it; in a shell > begins a file anew and >> appends; a file that is written in place must be truncated to its new length"},
 	{"in string literal", "\n", `write a line break in a string as \n`},
 	{"in string literal", "\r", `write a line break in a string as \n`},
 	{"in string literal", "\t", `write a tab in a string as \t`},
@@ -65,7 +70,6 @@ var syntaxMends = []struct{ problem, at, mend string }{
 	{"", "'", `use " instead of '`},
 	{"", "\u00a0", "replace the no-break space by a plain one"},
 	{"", byteOrderMark, "leave the second byte order mark out"},
-	{"", "\x00", "leave the NUL bytes out; a file that was cut and written on begins with them"},
 	{atName, "}", "remove the comma before it"},
 	{atName, "", "put the member's name in double quotes"},
 	{atValue, "]", "remove the comma before it"},
