@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os/signal"
 	"runtime"
 	"runtime/debug"
 )
@@ -32,6 +33,7 @@ const exitUsage = 2
 
 // command runs what is not the sidecar itself.
 func (p *process) command(args []string) int {
+	signal.Reset() // SIGTERM and Ctrl-C end a command, which may wait for its input
 	switch args[0] {
 	case "validate":
 		return p.validate(args[1:])

@@ -143,7 +143,8 @@ func TestCommandLines(t *testing.T) {
 		{[]string{"write", "-status", "success", "Ready"}, 2, "status-reporter write: arguments beside the flags: 1, want 0\n"},
 		{[]string{"write", "-h"}, 0, "Usage: status-reporter write"},
 		{[]string{"write", "-status", "success", "-path", "/no/such/directory/file"}, 1, "status-reporter write: open /no/such/directory/"},
-		{[]string{"write", "-status", "success", "-details", "/no/such/file"}, 1, "status-reporter write: open /no/such/file: no such file"},
+		{[]string{"write", "-status", "success", "-message", "m", "-message-file", "f"}, 2, "status-reporter write: -message and -message-file exclude each other\n"},
+		{[]string{"write", "-status", "success", "-message-file", "-", "-details", "-"}, 2, "status-reporter write: -message-file and -details cannot both be standard input\n"},
 	} {
 		r := runCommand("", nil, tt.args...)
 		if r.Code != tt.code || !strings.HasPrefix(r.Stderr, tt.want) || r.Stdout != "" {

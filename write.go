@@ -1,41 +1,67 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
+	"io/fs"
 
 	"github.com/openshift-hyperfleet/status-reporter/contract"
 )
 
-const writeUsage = `Usage: status-reporter write -status success|failure [-reason WORD] [-message TEXT] [-details FILE] [-path PATH]
+const writeUsage = `Usage: status-reporter write -status success|failure [-reason WORD]
+           [-message TEXT | -message-file FILE] [-details FILE] [-path PATH]
 
 Writes the adapter's result file: all of it at once, readable for the
-reporter's user. Exits with 1 where that fails, 2 for wrong arguments.
+reporter's user. What may be too long for an argument, such as the output of
+a program, comes by -message-file; the Job shows its first 1024 characters.
+For one of the two, FILE may be -, which is standard input.
+
+The report comes first: where the message's file cannot be read the message
+says so, and details that cannot be read, are not valid JSON or make the
+result larger than 1 MiB are left out. Standard error says what and why, and
+the exit code is 0. It is 1 where the result could not be written, and 2,
+with nothing written, for wrong arguments.
 
 `
+
+// writing is a result, and where it comes from and goes to.
+type writing struct {
+	contract.Result
+	messageFile, detailsFile, path string
+
+	warnings []func() // to be given when the result is written: standard error may be closed
+}
 
 // write publishes a result for an adapter whose image carries the binary.
 func (p *process) write(args []string) int {
 	flags := p.flags("write", writeUsage)
-	var r contract.Result
-	flags.StringVar((*string)(&r.Status), "status", "", "success or failure")
-	flags.StringVar(&r.Reason, "reason", "", "a CamelCase word for programs")
-	flags.StringVar(&r.Message, "message", "", "a sentence for people")
-	details := flags.String("details", "", "a `file` with JSON for the adapter's own use; - for standard input")
-	path := flags.String("path", "", "where to write (default $RESULTS_PATH, else "+contract.DefaultResultsPath+")")
-	if _, code, ok := p.parse(flags, args, 0); !ok {
+	var w writing
+	flags.StringVar((*string)(&w.Status), "status", "", "success or failure")
+	flags.StringVar(&w.Reason, "reason", "", "a CamelCase word for programs")
+	flags.StringVar(&w.Message, "message", "", "a sentence for people")
+	flags.StringVar(&w.messageFile, "message-file", "", "a `file` with the message; - for standard input")
+	flags.StringVar(&w.detailsFile, "details", "", "a `file` with JSON for the adapter's own use; - for standard input")
+	flags.StringVar(&w.path, "path", "", "where to write (default $RESULTS_PATH, else "+contract.DefaultResultsPath+")")
+	if code, ok := p.parseWriting(flags, args, &w); !ok {
 		return code
 	}
-	if r.Status != contract.Success && r.Status != contract.Failure {
-		return p.wrong(flags, errors.New("-status must be success or failure"))
+	if w.messageFile != "" {
+		p.readMessage(&w)
 	}
-	if *path == "" {
-		*path = (&parser{getenv: p.getenv}).get("RESULTS_PATH", contract.DefaultResultsPath)
+	if w.detailsFile != "" {
+		p.readDetails(&w)
 	}
-	err := p.details(&r, *details)
-	if err == nil {
-		err = contract.WriteFile(*path, r)
+	err := contract.WriteFile(w.path, w.Result)
+	if errors.Is(err, contract.ErrInvalid) && w.Details != nil {
+		p.leaveDetailsOut(&w, contract.Finding{Problem: err.Error(), Mend: "shorten them, or keep them elsewhere"})
+		err = contract.WriteFile(w.path, w.Result)
+	}
+	for _, warn := range w.warnings {
+		warn()
 	}
 	if err != nil {
 		fmt.Fprintln(p.stderr, "status-reporter write:", err)
@@ -44,18 +70,72 @@ func (p *process) write(args []string) int {
 	return 0
 }
 
-func (p *process) details(r *contract.Result, name string) (err error) {
-	if name == "" {
-		return nil
+// parseWriting is parse, with what makes arguments right for write.
+func (p *process) parseWriting(flags *flag.FlagSet, args []string, w *writing) (code int, ok bool) {
+	if _, code, ok = p.parse(flags, args, 0); !ok {
+		return code, false
 	}
-	if r.Details, err = p.readFile(name); err != nil {
-		return err
+	// In a script with DOS line ends the last argument of each line has a carriage return behind it.
+	w.Status = contract.Status(trim(string(w.Status)))
+	w.path = cmp.Or(trim(w.path), (&parser{getenv: p.getenv}).get("RESULTS_PATH", contract.DefaultResultsPath))
+	w.messageFile, w.detailsFile = trim(w.messageFile), trim(w.detailsFile)
+	var err error
+	switch {
+	case w.Status != contract.Success && w.Status != contract.Failure:
+		err = errors.New("-status must be success or failure")
+	case w.Message != "" && w.messageFile != "":
+		err = errors.New("-message and -message-file exclude each other")
+	case w.messageFile == "-" && w.detailsFile == "-":
+		err = errors.New("-message-file and -details cannot both be standard input")
+	default:
+		return 0, true
 	}
-	if len(r.Details) > contract.MaxFileSize {
-		return contract.TooLarge()
+	return p.wrong(flags, err), false
+}
+
+func (p *process) readMessage(w *writing) {
+	data, err := p.readFile(w.messageFile)
+	w.Message = string(data)
+	if err == nil {
+		return
 	}
-	if err = json.Unmarshal(r.Details, new(json.RawMessage)); err != nil {
-		return fmt.Errorf("-details %s: not valid JSON: %w", name, err)
+	f := unreadable(err)
+	if w.Message == "" {
+		w.Message = fmt.Sprintf("The message could not be read: -message-file %s: %s", shorten(w.messageFile), f.Problem)
+		f.Problem += "; the message says so"
 	}
-	return nil
+	p.warn(w, "-message-file "+shorten(w.messageFile), f)
+}
+
+func (p *process) readDetails(w *writing) {
+	data, err := p.readFile(w.detailsFile)
+	w.Details = bytes.TrimPrefix(data, []byte("\ufeff")) // as in a result file
+	switch {
+	case err != nil:
+		p.leaveDetailsOut(w, unreadable(err))
+	case len(data) <= contract.MaxFileSize && len(bytes.TrimSpace(w.Details)) == 0:
+		p.leaveDetailsOut(w, contract.Finding{Problem: "empty", Mend: "write JSON, null at least"})
+	case len(data) > contract.MaxFileSize || !json.Valid(w.Details):
+		p.leaveDetailsOut(w, *contract.Inspect(data).Fault)
+	}
+}
+
+// leaveDetailsOut for the report's sake.
+func (p *process) leaveDetailsOut(w *writing, f contract.Finding) {
+	w.Details = nil
+	f.Problem += "; the result is written without details"
+	p.warn(w, "-details "+shorten(w.detailsFile), f)
+}
+
+func (p *process) warn(w *writing, source string, f contract.Finding) {
+	w.warnings = append(w.warnings, func() { p.finding("status-reporter write: "+source, "warning", f) })
+}
+
+// unreadable leaves the name out: where an argument is not what it should be
+// that may be a whole file.
+func unreadable(err error) contract.Finding {
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
+		err = path.Err
+	}
+	return contract.Finding{Problem: err.Error(), Mend: "name a file that can be read, or - for standard input"}
 }

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -24,6 +27,9 @@ func TestWrite(t *testing.T) {
 		{"all", `{"used": 24}`, env, []string{"-status=failure", "-reason", "QuotaExceeded", "-message", `say "24" <of> 24`, "-details", "-"},
 			`{"status":"failure","reason":"QuotaExceeded","message":"say \"24\" <of> 24","details":{"used":24}}`},
 		{"path", "", map[string]string{"RESULTS_PATH": "/no/such/directory/file"}, []string{"-status", "success", "-path", path}, `{"status":"success"}`},
+		{"a path with a line break", "", map[string]string{"RESULTS_PATH": path + "\n"}, []string{"-status", "success"}, `{"status":"success"}`},
+		{"a path of white space", "", env, []string{"-status", "success", "-path", " "}, `{"status":"success"}`},
+		{"DOS line ends", "", env, []string{"-path", path + "\r", "-reason", "Ready\r", "-status", "success\r"}, `{"status":"success","reason":"Ready"}`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := runCommand(tt.stdin, tt.env, append([]string{"write"}, tt.args...)...)
@@ -45,20 +51,154 @@ func TestWrite(t *testing.T) {
 	}
 }
 
-func TestWriteDetails(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "result.json")
-	for details, want := range map[string]string{
-		"{'used': 24}": "status-reporter write: -details -: not valid JSON: invalid character '\\'' looking for beginning of object key string\n",
-		"":             "status-reporter write: -details -: not valid JSON: unexpected end of JSON input\n",
-		strings.Repeat(" ", contract.MaxFileSize) + "1":          "status-reporter write: larger than 1048576 bytes\n",
-		`"` + strings.Repeat("x", contract.MaxFileSize-20) + `"`: "status-reporter write: result: larger than 1048576 bytes\n",
+// TestWriteReportComesFirst: what is wrong with a message or with details does
+// not cost the result.
+func TestWriteReportComesFirst(t *testing.T) {
+	t.Chdir(t.TempDir())
+	tooMany := `"` + strings.Repeat("x", contract.MaxFileSize-20) + `"`
+	for name, content := range map[string]string{
+		"error.txt": "\n  no route to host\r\n", "empty": " \n", "dos.json": "\ufeff{\r\n\"used\": 24}\r\n", "quotes.json": "{\n  'used': 24\n}",
+		"half.json": `{"used":`, "nul.json": "{\"used\": 24}\x00\x00", "marks.json": "\ufeff\ufeff{}", "many.json": tooMany,
+		"huge.json": strings.Repeat(" ", contract.MaxFileSize) + "1", "blank": strings.Repeat(" ", contract.MaxFileSize+1), "deep.json": strings.Repeat("[", 10000) + strings.Repeat("]", 10000),
 	} {
-		r := runCommand(details, nil, "write", "-status", "success", "-path", path, "-details", "-")
-		if diff := cmp.Diff(ran{1, "", want}, r); diff != "" {
-			t.Errorf("%.20q (-want +got):\n%s", details, diff)
+		if err := os.WriteFile(name, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
 		}
 	}
-	if _, err := os.Lstat(path); err == nil {
-		t.Error("something was written")
+	const (
+		bare       = `{"status":"failure","reason":"ProbeFailed"}`
+		without    = "; the result is written without details\n"
+		nameAFile  = "    mend: name a file that can be read, or - for standard input\n"
+		unreadable = `{"status":"failure","reason":"ProbeFailed","message":"The message could not be read: -message-file `
+	)
+	long := strings.Repeat("d", 100<<10)
+	for _, tt := range []struct {
+		name, stdin string
+		args        []string
+		file        string
+		stderr      string // without the command's name; the mend's beginning
+	}{
+		{"a message's file", "", []string{"-message-file", "error.txt"}, `{"status":"failure","reason":"ProbeFailed","message":"no route to host"}`, ""},
+		{"200 kB", strings.Repeat("\u00e9", 100e3), []string{"-message-file=-"}, `{"status":"failure","reason":"ProbeFailed","message":"` + strings.Repeat("\u00e9", 1024) + `"}`, ""},
+		{"nothing in it", "", []string{"-message-file", "empty"}, bare, ""},
+		{"no such file", "", []string{"-message-file", "missing"}, unreadable + `missing: no such file or directory"}`,
+			"-message-file missing: warning: no such file or directory; the message says so\n" + nameAFile},
+		{"the message in place of its file's name", "", []string{"-message-file", long}, unreadable + long[:64] + `…: file name too long"}`,
+			"-message-file " + long[:64] + "\u2026: warning: file name too long; the message says so\n" + nameAFile},
+		{"a directory", "", []string{"-message-file", "/"}, unreadable + `/: is a directory"}`,
+			"-message-file /: warning: is a directory; the message says so\n" + nameAFile},
+		{"both", `{"used": 24}`, []string{"-message-file", "error.txt", "-details", "-"}, `{"status":"failure","reason":"ProbeFailed","message":"no route to host","details":{"used":24}}`, ""},
+		{"details as DOS has them", "", []string{"-details", "dos.json"}, `{"status":"failure","reason":"ProbeFailed","details":{"used":24}}`, ""},
+		{"details are no JSON", "", []string{"-details", "quotes.json"}, bare,
+			"-details quotes.json:2:3: warning: not valid JSON: invalid character '\\'' looking for beginning of object key string" + without + "    mend: use \" instead of '\n"},
+		{"half of the details", "", []string{"-details", "half.json"}, bare,
+			"-details half.json:1:9: warning: not valid JSON: unexpected end" + without + "    mend: write all of the file: "},
+		{"details and NUL bytes", "", []string{"-details", "nul.json"}, bare,
+			"-details nul.json:1:13: warning: not valid JSON: invalid character '\\x00' after top-level value" + without + "    mend: leave the NUL bytes after it out; "},
+		{"details with two byte order marks", "", []string{"-details", "marks.json"}, bare,
+			"-details marks.json:1:1: warning: not valid JSON: invalid character '\u00ef' looking for beginning of value" + without + "    mend: leave the second byte order mark out\n"},
+		{"no details", "", []string{"-details", "-"}, bare, "-details -: warning: empty" + without + "    mend: write JSON, null at least\n"},
+		{"details too large", "", []string{"-details", "huge.json"}, bare,
+			"-details huge.json:1:1048577: warning: larger than 1048576 bytes" + without + "    mend: shorten \"details\", or keep them elsewhere\n"},
+		{"nothing, and too much of it", "", []string{"-details", "blank"}, bare,
+			"-details blank:1:1048577: warning: larger than 1048576 bytes" + without + "    mend: shorten \"details\", or keep them elsewhere\n"},
+		{"details too large with the rest", "", []string{"-details", "many.json"}, bare,
+			"-details many.json: warning: result: larger than 1048576 bytes" + without + "    mend: shorten them, or keep them elsewhere\n"},
+		{"details too deep", "", []string{"-details", "deep.json"}, bare, "-details deep.json: warning: result: "},
+		{"details in place of their file's name", "", []string{"-details", `{"used": 24}`}, bare,
+			`-details {"used": 24}: warning: no such file or directory` + without + nameAFile},
+		{"neither", "", []string{"-message-file", "missing", "-details", "missing"}, unreadable + `missing: no such file or directory"}`,
+			"-message-file missing: warning: no such file or directory; the message says so\n" + nameAFile +
+				"status-reporter write: -details missing: warning: no such file or directory" + without + nameAFile},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := runCommand(tt.stdin, nil, append([]string{"write", "-path", "r.json", "-status", "failure", "-reason", "ProbeFailed"}, tt.args...)...)
+			if r.Code != 0 || r.Stdout != "" {
+				t.Errorf("exit code %d, stdout %q", r.Code, r.Stdout)
+			}
+			if tt.stderr != "" {
+				tt.stderr = "status-reporter write: " + tt.stderr
+			}
+			if !strings.HasPrefix(r.Stderr, tt.stderr) || tt.stderr == "" && r.Stderr != "" {
+				t.Errorf("stderr (-want +got):\n%s", cmp.Diff(tt.stderr, r.Stderr))
+			}
+			got, err := os.ReadFile("r.json")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.file+"\n", string(got)); diff != "" {
+				t.Errorf("file (-want +got):\n%s", diff)
+			}
+		})
 	}
 }
+
+// input is standard input that gives the same for ever, or until it fails.
+type input struct {
+	content string
+	most    int
+	fault   error
+	read    int
+}
+
+func (i *input) Read(p []byte) (int, error) {
+	if i.fault != nil && i.read >= i.most {
+		return 0, i.fault
+	}
+	n := 0
+	for n < len(p) && (i.fault == nil || i.read+n < i.most) {
+		n += copy(p[n:], i.content)
+	}
+	i.read += n
+	return n, nil
+}
+
+// TestWriteStandardInput that has no end, or breaks off.
+func TestWriteStandardInput(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "result.json")
+	for name, tt := range map[string]struct {
+		stdin  *input
+		flag   string
+		file   string
+		stderr string
+	}{
+		"endless message": {&input{content: "y\n"}, "-message-file", `{"status":"success","message":"y` + strings.Repeat(`\ny`, 511) + `"}`, ""},
+		"endless details": {&input{content: "1"}, "-details", `{"status":"success"}`, "larger than 1048576 bytes; the result is written without details"},
+		"message breaks off": {&input{content: "half", most: 4, fault: syscall.EIO}, "-message-file", `{"status":"success","message":"half"}`,
+			"-message-file -: warning: input/output error\n"},
+		"details break off": {&input{content: "1", most: 4, fault: syscall.EIO}, "-details", `{"status":"success"}`,
+			"-details -: warning: input/output error; the result is written without details"},
+	} {
+		var stderr bytes.Buffer
+		p := process{getenv: func(string) string { return "" }, stdin: tt.stdin, stdout: io.Discard, stderr: &stderr}
+		if code := p.run([]string{"write", "-status", "success", "-path", path, tt.flag, "-"}); code != 0 {
+			t.Errorf("%s: exit code %d", name, code)
+		}
+		if !strings.Contains(stderr.String(), tt.stderr) || tt.stderr == "" && stderr.Len() > 0 {
+			t.Errorf("%s: stderr %q, want %q", name, stderr.String(), tt.stderr)
+		}
+		if got, err := os.ReadFile(path); err != nil || string(got) != tt.file+"\n" {
+			t.Errorf("%s: %v (-want +got):\n%s", name, err, cmp.Diff(tt.file+"\n", string(got)))
+		}
+		if tt.stdin.read > 2*contract.MaxFileSize {
+			t.Errorf("%s: %d bytes were read", name, tt.stdin.read)
+		}
+	}
+}
+
+// TestWriteWarnsAfterwards: standard error may be closed, which ends a process.
+func TestWriteWarnsAfterwards(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "result.json")
+	written := false
+	p := process{getenv: func(string) string { return "" }, stderr: writerFunc(func([]byte) {
+		_, err := os.Stat(path)
+		written = err == nil
+	})}
+	if code := p.run([]string{"write", "-status", "success", "-path", path, "-details", "/no/such/file"}); code != 0 || !written {
+		t.Errorf("exit code %d, result written before the warning: %v", code, written)
+	}
+}
+
+type writerFunc func(p []byte)
+
+func (f writerFunc) Write(p []byte) (int, error) { f(p); return len(p), nil }
