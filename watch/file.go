@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/openshift-hyperfleet/status-reporter/contract"
 )
@@ -28,79 +29,127 @@ type look struct {
 	kind    fileKind
 	result  contract.Result // where valid
 	err     error           // where invalid or not yet
-	version uint64          // changes with the file
+	version uint64          // changes with content and stamp
+	stamp   uint64          // of size, mtime and inode; 0: not known
+	changed time.Time       // the ctime, which no program can set; zero: not known
 	link    bool            // the name is a symbolic link: events come under another name
 	alone   bool            // whoever creates such a file writes it: not a link, not a FIFO
 }
 
-// eventful tells that the file cannot change without an event of its directory.
-func (l look) eventful() bool {
-	switch l.kind {
-	case fileAbsent:
-		return !l.link
-	case fileNotYet:
-		return false // what hinders reading may pass
-	}
-	return l.alone
-}
+// blind reports whether the look found out nothing at all, as for lack of
+// descriptors.
+func (l look) blind() bool { return l.kind == fileNotYet && l.stamp == 0 }
 
 var seed = maphash.MakeSeed()
+
+// directory is the result file's: an *os.Root, which no name leads out of.
+type directory interface {
+	Lstat(name string) (fs.FileInfo, error)
+	Stat(name string) (fs.FileInfo, error)
+	OpenFile(name string, flag int, perm fs.FileMode) (*os.File, error)
+}
+
+// unlisted is a directory that the reporter's user may enter but not list, and
+// so cannot open. In it no link is followed.
+type unlisted string
+
+var errNotFollowed = errors.New("a symbolic link in a directory that the reporter's user may not list")
+
+func (d unlisted) Lstat(name string) (fs.FileInfo, error) {
+	return os.Lstat(filepath.Join(string(d), name))
+}
+
+func (d unlisted) Stat(name string) (fs.FileInfo, error) {
+	info, err := d.Lstat(name)
+	if err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		return nil, errNotFollowed
+	}
+	return info, err
+}
+
+func (d unlisted) OpenFile(name string, flag int, perm fs.FileMode) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(string(d), name), flag|syscall.O_NOFOLLOW, perm)
+	if errors.Is(err, syscall.ELOOP) { // it has become one
+		err = errNotFollowed
+	}
+	return f, err
+}
 
 // lookAt reads the result file as what it is: something that a program wrote
 // which must not gain the reporter's rights. It cannot leave the file's
 // directory, cannot wait, and reads no more than the contract allows.
 func lookAt(path string) look {
+	dir, name := filepath.Dir(path), filepath.Base(path)
 	// With "/." the kernel itself refuses what is no directory: opening a FIFO
 	// in its place would wait for a writer.
-	root, err := os.OpenRoot(filepath.Dir(path) + "/.")
-	if err != nil {
+	root, err := os.OpenRoot(dir + "/.")
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return lookIn(unlisted(dir), name)
+	case err != nil:
 		return unreadable(err)
 	}
 	defer root.Close()
-	name := filepath.Base(path)
-	info, err := root.Lstat(name)
+	return lookIn(root, name)
+}
+
+func lookIn(dir directory, name string) look {
+	info, err := dir.Lstat(name)
 	if err != nil {
 		return unreadable(err)
 	}
-	found := readFile(root, name)
-	found.link = info.Mode()&fs.ModeSymlink != 0
+	found := readFile(dir, name)
 	found.alone = info.Mode().IsRegular() && info.Sys().(*syscall.Stat_t).Nlink == 1
+	if found.link = info.Mode()&fs.ModeSymlink != 0; found.link && !found.changed.IsZero() {
+		found.changed = later(found.changed, changeTime(info)) // since then the name means this file
+	}
 	return found
 }
 
-func readFile(root *os.Root, name string) look {
-	info, err := root.Stat(name)
+func readFile(dir directory, name string) look {
+	info, err := dir.Stat(name)
 	if err != nil {
 		return unreadable(err)
 	}
 	if !info.Mode().IsRegular() {
 		return wrongKind(info) // opening a device can have effects
 	}
-	return openFile(root, name)
+	found := openFile(dir, name)
+	if found.kind == fileNotYet && found.stamp == 0 {
+		found.describe(info)
+	}
+	return found
 }
 
 // openFile trusts nothing that was found out about the name before: it may be
 // another file's by now. It does not wait for a FIFO's writer.
-func openFile(root *os.Root, name string) look {
-	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
+func openFile(dir directory, name string) (found look) {
+	f, err := dir.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
 	if err != nil {
 		return unreadable(err)
 	}
 	defer f.Close()
-	info, err := f.Stat()
+	info, err := f.Stat() // before it is read: what is newer than this leads to another look
 	if err != nil {
 		return unreadable(err)
 	}
-	if !info.Mode().IsRegular() {
+	switch {
+	case !info.Mode().IsRegular():
 		return wrongKind(info)
+	case info.Size() > contract.MaxFileSize:
+		found = look{kind: fileInvalid, err: contract.TooLarge()}
+	default:
+		found = readAll(f)
 	}
-	stamp := fmt.Sprint(info.Size(), info.ModTime().UnixNano(), info.Sys().(*syscall.Stat_t).Ino)
-	if info.Size() > contract.MaxFileSize {
-		return look{kind: fileInvalid, err: contract.TooLarge(), version: maphash.String(seed, stamp)}
-	}
-	found := readAll(f)
-	found.version ^= maphash.String(seed, stamp)
+	found.describe(info)
+	found.version ^= found.stamp
 	return found
+}
+
+// describe takes over what is known of the file without reading it.
+func (l *look) describe(info fs.FileInfo) {
+	l.changed = changeTime(info)
+	l.stamp = maphash.String(seed, fmt.Sprint(info.Size(), info.ModTime().UnixNano(), info.Sys().(*syscall.Stat_t).Ino))
 }
 
 // readAll reads what may grow while it is read.
@@ -133,7 +182,9 @@ func wrongKind(info fs.FileInfo) look {
 	case m&fs.ModeDevice != 0:
 		kind = "a device"
 	}
-	return invalid("must be a regular file, not " + kind)
+	found := invalid("must be a regular file, not " + kind)
+	found.describe(info)
+	return found
 }
 
 // invalid is a fault of the file's kind; its version is the fault itself.
@@ -148,6 +199,8 @@ func unreadable(err error) look {
 	switch {
 	case errors.Is(err, fs.ErrNotExist): // a dangling link as well
 		return look{kind: fileAbsent}
+	case errors.Is(err, errNotFollowed):
+		return invalid(errNotFollowed.Error())
 	case errors.Is(err, syscall.ENOTDIR):
 		return invalid("its directory is not a directory")
 	case errors.Is(err, syscall.ELOOP):

@@ -182,29 +182,63 @@ func TestWakeForLooks(t *testing.T) {
 	}
 }
 
+// covered has an observer be told of changes, as far as this says.
+func (o *fileObserver) covered(c coverage) {
+	events := make(chan fileEvent)
+	o.sub = subscription{events: events, renew: func() (coverage, error) { return c, nil }}
+	o.events = events
+}
+
 // TestPoll: the clock asks for a look every interval, and a tenth as often where
 // events tell of every change.
 func TestPoll(t *testing.T) {
 	const interval = 2 * time.Second
+	var (
+		plain    = &coverage{names: true, content: true}              // a directory of its own
+		mounted  = &coverage{names: true}                             // the file alone is mounted, and cannot be watched
+		itself   = &coverage{names: true, links: true}                // or can
+		both     = &coverage{names: true, content: true, links: true} // a hard link
+		unlisted = &coverage{links: true}                             // the directory cannot be watched
+		above    = &coverage{content: true}                           // nor what is above it
+		remote   = &coverage{}                                        // others may change the filesystem
+		file     = look{kind: fileInvalid, alone: true, stamp: 1, err: errors.New("not JSON")}
+		hardLink = look{kind: fileInvalid, stamp: 1, err: errors.New("not JSON")}
+		link     = look{kind: fileInvalid, link: true, stamp: 1, err: errors.New("not JSON")}
+		fifo     = invalid("must be a regular file, not a FIFO")
+		empty    = look{kind: fileNotYet, alone: true, stamp: 1}
+		hindered = look{kind: fileNotYet, alone: true, stamp: 1, err: errors.New("EIO")}
+	)
 	tests := []struct {
-		name   string
-		events bool
-		found  look
-		want   time.Duration
+		name     string
+		coverage *coverage // nil: no events
+		found    look
+		want     time.Duration
 	}{
-		{"no events", false, absent, interval},
-		{"events, no file", true, absent, 10 * interval},
-		{"events, a file", true, look{kind: fileInvalid, alone: true, err: errors.New("not JSON")}, 10 * interval},
-		{"events, an empty file", true, look{kind: fileNotYet, alone: true}, interval},
-		{"events, a file that cannot be read now", true, look{kind: fileNotYet, alone: true, err: errors.New("EIO")}, interval},
-		{"events, a file with another name", true, look{kind: fileInvalid, err: errors.New("not JSON")}, interval},
-		{"events, a dangling link", true, look{kind: fileAbsent, link: true}, interval},
+		{"no events", nil, absent, interval},
+		{"no file", plain, absent, 10 * interval},
+		{"no file, the directory cannot be watched", unlisted, absent, interval},
+		{"no file, what is above cannot be watched", above, absent, interval},
+		{"no file, remote", remote, absent, interval},
+		{"no file, would be mounted", mounted, absent, 10 * interval},
+		{"a file", plain, file, 10 * interval},
+		{"a file, what is above cannot be watched", above, file, interval},
+		{"a file in a directory that cannot be watched", unlisted, file, interval},
+		{"a mounted file", mounted, file, interval},
+		{"a mounted file that is watched", itself, file, 10 * interval},
+		{"a file, remote", remote, file, interval},
+		{"a hard link", plain, hardLink, interval},
+		{"a hard link that is watched", both, hardLink, 10 * interval},
+		{"an empty file", plain, empty, interval},
+		{"a file that cannot be read now", plain, hindered, interval},
+		{"a link", plain, link, interval},
+		{"a dangling link", plain, look{kind: fileAbsent, link: true}, interval},
+		{"a FIFO", plain, fifo, interval},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			o := newTestObserver()
-			if test.events {
-				o.events = make(chan fileEvent)
+			if test.coverage != nil {
+				o.covered(*test.coverage)
 			}
 			o.lookAt = func(string) look { return test.found }
 			var polls []time.Duration
@@ -222,12 +256,52 @@ func TestPoll(t *testing.T) {
 	}
 }
 
+// TestPollWritten: what is written and kept open is looked at within the poll
+// interval, and not more often than that.
+func TestPollWritten(t *testing.T) {
+	const interval = 2 * time.Second
+	o := newTestObserver()
+	o.covered(coverage{names: true, content: true})
+	o.lookAt = func(string) look { return look{kind: fileInvalid, alone: true, stamp: 1} }
+	var polls []time.Duration
+	for at := time.Duration(0); at < 40*time.Second; at += 100 * time.Millisecond {
+		if at == 500*time.Millisecond || at >= 9*time.Second && at < 14*time.Second {
+			o.take(fileEvent{modified: true}, true)
+		}
+		if o.poll(start.Add(at), interval); o.want {
+			polls = append(polls, at)
+		}
+		o.looked(t, false, start.Add(at))
+	}
+	want := []time.Duration{0, 2 * time.Second, 9 * time.Second, 11 * time.Second, 13 * time.Second, 15 * time.Second, 35 * time.Second}
+	if !slices.Equal(polls, want) {
+		t.Errorf("polls at %v, want %v", polls, want)
+	}
+}
+
+// A write during a look is not what that look has seen.
+func TestPollWrittenDuringALook(t *testing.T) {
+	o := newTestObserver()
+	o.covered(coverage{names: true, content: true})
+	o.lookAt = func(string) look { return look{kind: fileInvalid, alone: true, stamp: 1} }
+	o.poll(start, time.Minute)
+	o.look(t.Context(), false, 1, start, lookPatience)
+	o.take(fileEvent{modified: true}, true)
+	o.done(<-o.found)
+	if at := o.nextPoll(time.Minute); !at.Equal(start.Add(time.Minute)) {
+		t.Errorf("the next poll is at %v, want %v", at, start.Add(time.Minute))
+	}
+}
+
 // When events end, the next poll is as near as if there had never been any.
 func TestPollAfterEvents(t *testing.T) {
 	o := newTestObserver()
-	o.events = make(chan fileEvent)
+	o.covered(coverage{names: true, content: true})
 	o.poll(start, time.Minute)
 	o.looked(t, false, start)
+	if at := o.nextPoll(time.Minute); !at.Equal(start.Add(10 * time.Minute)) {
+		t.Errorf("with events the next poll is at %v, want %v", at, start.Add(10*time.Minute))
+	}
 	o.take(fileEvent{}, false)
 	if at := o.nextPoll(time.Minute); !at.Equal(start.Add(time.Minute)) {
 		t.Errorf("the next poll is at %v, want %v", at, start.Add(time.Minute))
@@ -236,14 +310,27 @@ func TestPollAfterEvents(t *testing.T) {
 
 // Even the longest interval has a next poll that lies ahead.
 func TestPollLongest(t *testing.T) {
-	o := newTestObserver()
-	o.events = make(chan fileEvent)
-	o.poll(start, time.Duration(math.MaxInt64))
-	o.looked(t, false, start)
-	if at := o.nextPoll(time.Duration(math.MaxInt64)); !at.After(start) {
-		t.Errorf("the next poll is at %v", at)
+	for _, interval := range []time.Duration{math.MaxInt64, 9_000_000_000 * time.Second} {
+		for _, c := range []coverage{{}, {names: true}} {
+			o := newTestObserver()
+			o.covered(c)
+			o.poll(start, interval)
+			o.looked(t, false, start)
+			if at := o.nextPoll(interval); !at.After(start) {
+				t.Errorf("the next poll is at %v", at)
+			}
+		}
 	}
 }
+
+// A story of the file: events, and looks that begin and come back.
+type (
+	begins struct{}
+	comes  struct {
+		look
+		coverage coverage
+	}
+)
 
 // TestFileEvents says what each event leads to.
 func TestFileEvents(t *testing.T) {
@@ -253,46 +340,99 @@ func TestFileEvents(t *testing.T) {
 		closed   = fileEvent{closed: true, look: true}
 		chmod    = fileEvent{look: true}
 		lost     = fileEvent{lost: true}
+		overflow = fileEvent{overflow: true, look: true}
 		other    = func(ev fileEvent) fileEvent { ev.other = true; return ev }
+
+		told   = coverage{names: true, content: true}
+		anew   = coverage{names: true, content: true, anew: true}
+		links  = coverage{links: true, anew: true}
+		untold = coverage{anew: true}
+
+		none     = comes{absent, told}
+		file     = comes{look{kind: fileInvalid, alone: true, stamp: 1}, told}
+		hardLink = comes{look{kind: fileInvalid, stamp: 1}, told}
+		link     = comes{look{kind: fileInvalid, link: true, stamp: 1}, told}
+		result   = comes{look{kind: fileValid, alone: true, stamp: 1}, told}
+		blind    = comes{look{kind: fileNotYet, err: errors.New("EMFILE")}, told}
+		with     = func(c comes, v coverage) comes { c.coverage = v; return c }
 	)
-	file, hardLink := look{alone: true}, look{}
-	link := look{link: true}
 	tests := []struct {
 		name          string
-		story         []any // events, and looks that come back
+		story         []any
 		want, writing bool
 	}{
 		{"created", []any{created}, true, false},
-		{"a file is created", []any{created, file}, true, true},
-		{"a hard link is created", []any{created, hardLink}, true, false},
-		{"a link is created", []any{created, link}, true, false},
-		{"a file is created and closed", []any{created, closed, file}, true, false},
-		{"a file is created and closed after the look", []any{created, file, closed}, true, false},
-		{"a file is created, later a link", []any{created, file, closed, created, link}, true, false},
+		{"a file is created", []any{created, begins{}, file}, false, true},
+		{"a hard link is created", []any{created, begins{}, hardLink}, false, false},
+		{"a link is created", []any{created, begins{}, link}, false, false},
+		{"a file is created during a look", []any{begins{}, created, none, begins{}, file}, false, true},
+		{"a file is created, which cannot be looked at", []any{created, begins{}, blind, begins{}, file}, false, true},
+		{"a file is created and closed", []any{created, closed, begins{}, file}, false, false},
+		{"a file is created and closed after the look", []any{created, begins{}, file, closed}, true, false},
+		{"a file is created, later a link", []any{created, begins{}, file, closed, created, begins{}, link}, false, false},
 		{"modified", []any{modified}, false, true},
-		{"modified, looked at", []any{modified, file}, false, true},
+		{"modified, looked at", []any{modified, begins{}, file}, false, true},
 		{"modified and closed", []any{modified, closed}, true, false},
 		{"closed by one, modified by another", []any{modified, closed, modified}, true, true},
 		{"chmod", []any{chmod}, true, false},
 		{"chmod while it is written", []any{modified, chmod}, true, true},
-		{"another file is created", []any{other(created), file}, false, false},
+		{"another file is created", []any{other(created), begins{}, file}, false, false},
 		{"another file is modified", []any{other(modified)}, false, false},
 		{"another file is closed", []any{modified, other(closed)}, false, true},
-		{"another file is closed, the name is a link", []any{link, other(closed)}, true, false},
-		{"another file is modified, the name is a link", []any{link, other(modified)}, false, false},
-		{"another file is closed, the name was a link", []any{link, file, other(closed)}, false, false},
+		{"another file is closed, the name is a link", []any{begins{}, link, other(closed)}, true, false},
+		{"another file is modified, the name is a link", []any{begins{}, link, other(modified)}, false, false},
+		{"another file is closed, the name was a link", []any{begins{}, link, begins{}, file, other(closed)}, false, false},
+
+		{"there at the first look", []any{begins{}, with(file, anew)}, false, true},
+		{"there at the first look, then closed", []any{begins{}, with(file, anew), closed}, true, false},
+		{"there at the first look, closed during it", []any{begins{}, closed, with(file, anew)}, true, false},
+		{"there at the first look, written over during it", []any{begins{}, closed, modified, with(file, anew)}, true, true},
+		{"there at the first look, and complete", []any{begins{}, with(result, anew)}, false, false},
+		{"not there at the first look", []any{begins{}, with(none, anew), begins{}, file}, false, false},
+		{"a hard link is there", []any{begins{}, with(hardLink, coverage{names: true, links: true, anew: true})}, false, true},
+		{"a file in a directory that may not be listed", []any{begins{}, with(file, links)}, false, true},
+		{"a hard link whose events are not told", []any{begins{}, with(hardLink, anew)}, false, false},
+		{"a link is there", []any{begins{}, with(link, anew)}, false, false},
+		{"no events come", []any{begins{}, with(file, untold)}, false, false},
+		{"no events come, but a write is told", []any{begins{}, with(file, untold), modified, begins{}, file}, false, true},
+		{"the first look finds out nothing", []any{begins{}, with(blind, anew), begins{}, file}, false, true},
+		{"nor the second, and it is closed", []any{begins{}, with(blind, anew), closed, begins{}, file}, false, false},
+
+		{"overflow", []any{overflow}, true, false},
+		{"overflow, a file", []any{overflow, begins{}, file}, false, true},
+		{"overflow, then closed", []any{overflow, begins{}, file, closed}, true, false},
+		{"overflow during a look", []any{begins{}, overflow, none, begins{}, file}, false, true},
+		{"overflow, no file", []any{overflow, begins{}, none}, false, false},
+		{"overflow, a result", []any{overflow, begins{}, result}, false, false},
+		{"overflow with a known writer", []any{modified, overflow}, true, true},
+		{"overflow with a known writer, looked at", []any{modified, overflow, begins{}, file}, false, true},
+		{"overflow with a known writer, where events are not sure", []any{modified, overflow, begins{}, with(file, coverage{})}, false, true},
+		{"overflow with a known writer, the file is gone", []any{modified, overflow, begins{}, none}, false, false},
+		{"overflow, the file appears during the look", []any{overflow, begins{}, modified, none}, false, true},
+		{"overflow, nothing is found out", []any{modified, overflow, begins{}, blind, begins{}, file, closed}, true, false},
+
 		{"lost", []any{modified, lost}, true, false},
-		{"lost after it was created", []any{created, lost, file}, true, false},
+		{"lost, no file there now", []any{modified, lost, begins{}, with(none, anew)}, false, false},
+		{"lost, and there is a file", []any{modified, lost, begins{}, with(file, anew)}, false, true},
+		{"not lost", []any{lost, begins{}, file}, false, false},
+		{"another directory without a word", []any{modified, begins{}, with(hardLink, anew)}, false, false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			o := newTestObserver()
+			answers := make(chan comes)
+			o.lookAt = func(string) look { return (<-answers).look }
 			for _, happens := range test.story {
 				switch x := happens.(type) {
 				case fileEvent:
 					o.take(x, true)
-				case look:
-					o.done(found{look: x})
+				case begins:
+					o.look(t.Context(), true, 1, start, lookPatience)
+				case comes:
+					answers <- x
+					f := <-o.found
+					f.coverage = x.coverage // as if renew had said so
+					o.done(f)
 				}
 			}
 			if o.want != test.want || o.writing != test.writing {
@@ -318,14 +458,13 @@ func TestSubscribeHangs(t *testing.T) {
 	o := newTestObserver()
 	answer := make(chan struct{})
 	events := make(chan fileEvent)
-	var subscribed bool
-	o.subscribe = func(context.Context, string) (<-chan fileEvent, error) {
+	var renewed bool
+	o.subscribe = func(context.Context, string) (subscription, error) {
 		<-answer
-		subscribed = true
-		return events, nil
+		return subscription{events: events, renew: func() (coverage, error) { renewed = true; return coverage{}, nil }}, nil
 	}
 	o.lookAt = func(string) look {
-		if !subscribed {
+		if !renewed {
 			t.Error("it looks before it has subscribed")
 		}
 		return absent

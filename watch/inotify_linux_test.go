@@ -17,12 +17,31 @@ import (
 // These tests take real time, though hardly any: the kernel's events do not
 // come in a synctest bubble.
 
-// subscribed is a subscription to the directory of a path.
-func subscribed(t *testing.T, path string) <-chan fileEvent {
+// subscriptionTo is a subscription that ends with the test, descriptor and all.
+func subscriptionTo(t *testing.T, path string) subscription {
 	t.Helper()
-	events, err := subscribe(t.Context(), path)
+	s, err := subscribe(t.Context(), path)
 	must(t, err)
-	return events
+	t.Cleanup(func() { ended(s.events) })
+	return s
+}
+
+// ended waits for the end of a subscription whose context has ended.
+func ended(events <-chan fileEvent) {
+	if events == nil {
+		return
+	}
+	for range events { // what nobody has taken
+	}
+}
+
+// subscribed is a subscription to what is at a path.
+func subscribed(t *testing.T, path string) subscription {
+	t.Helper()
+	s := subscriptionTo(t, path)
+	_, err := s.renew()
+	must(t, err)
+	return s
 }
 
 func next(t *testing.T, events <-chan fileEvent) (ev fileEvent, ok bool) {
@@ -36,18 +55,17 @@ func next(t *testing.T, events <-chan fileEvent) (ev fileEvent, ok bool) {
 	}
 }
 
-// all folds the events of a subscription up to its end, which comes with the
-// loss of the directory: how many reads of the kernel's queue they take is
-// chance. Other tells whether one was about another name.
+// all folds the events up to the loss of the directory: how many reads of the
+// kernel's queue they take is chance. Other tells whether one was about another
+// name.
 func all(t *testing.T, events <-chan fileEvent, path string) (own fileEvent, other bool) {
 	t.Helper()
 	must(t, os.Rename(filepath.Dir(path), filepath.Dir(path)+".old"))
 	for {
-		ev, ok := next(t, events)
+		ev, _ := next(t, events)
 		switch {
-		case !ok:
-			return own, other
 		case ev.lost:
+			return own, other
 		case ev.other:
 			other = true
 		case ev.closed:
@@ -116,7 +134,7 @@ func TestInotify(t *testing.T) {
 			if test.before != nil {
 				test.before(t, path)
 			}
-			events := subscribed(t, path)
+			events := subscribed(t, path).events
 			test.do(t, path)
 			if own, other := all(t, events, path); own != test.own || other != test.other {
 				t.Errorf("\n got %+v, another name %v\nwant %+v, another name %v", own, other, test.own, test.other)
@@ -126,41 +144,102 @@ func TestInotify(t *testing.T) {
 }
 
 // TestInotifyDirectoryLost: events of a directory that is not at its path any
-// more would be those of another.
+// more would be those of another. The kernel says nothing of some losses, but
+// for what it says of the directory above.
 func TestInotifyDirectoryLost(t *testing.T) {
-	for name, lose := range map[string]func(dir string) error{
-		"removed": os.Remove,
-		"moved":   func(dir string) error { return os.Rename(dir, dir+".old") },
-		"replaced": func(dir string) error {
+	inside := func(t *testing.T, dir string) { // somebody is, so that it is not gone when it is removed
+		f, err := os.Open(dir)
+		must(t, err)
+		t.Cleanup(func() { f.Close() })
+	}
+	again := func(dir string) error { return os.MkdirAll(dir, 0o777) }
+	for name, lose := range map[string]func(t *testing.T, dir string) error{
+		"removed": func(t *testing.T, dir string) error { return errors.Join(os.Remove(dir), again(dir)) },
+		"removed with somebody in it": func(t *testing.T, dir string) error {
+			inside(t, dir)
+			return errors.Join(os.Remove(dir), again(dir))
+		},
+		"moved": func(t *testing.T, dir string) error { return errors.Join(os.Rename(dir, dir+".old"), again(dir)) },
+		"replaced": func(t *testing.T, dir string) error {
 			return errors.Join(os.Mkdir(dir+".new", 0o777), syscall.Rename(dir+".new", dir))
+		},
+		"replaced with somebody in it": func(t *testing.T, dir string) error {
+			inside(t, dir)
+			return errors.Join(os.Mkdir(dir+".new", 0o777), syscall.Rename(dir+".new", dir))
+		},
+		"its parent moved": func(t *testing.T, dir string) error {
+			parent := filepath.Dir(dir)
+			return errors.Join(os.Rename(parent, parent+".old"), again(dir))
+		},
+		"its parent's parent moved": func(t *testing.T, dir string) error {
+			above := filepath.Dir(filepath.Dir(dir))
+			return errors.Join(os.Rename(above, above+".old"), again(dir))
+		},
+		"its parent's parent replaced by a link": func(t *testing.T, dir string) error {
+			above := filepath.Dir(filepath.Dir(dir))
+			return errors.Join(os.Rename(above, above+".old"), os.Symlink(above+".new", above), os.Mkdir(above+".new", 0o777), again(dir))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			dir := filepath.Join(t.TempDir(), "results")
-			must(t, os.Mkdir(dir, 0o777))
-			events := subscribed(t, filepath.Join(dir, "r.json"))
-			must(t, lose(dir))
-			ev, _ := next(t, events)
+			dir := filepath.Join(t.TempDir(), "run", "out", "results")
+			must(t, os.MkdirAll(dir, 0o777))
+			s := subscribed(t, filepath.Join(dir, "r.json"))
+			must(t, lose(t, dir))
+			ev, _ := next(t, s.events)
 			for ev.other { // its attributes change as well
-				ev, _ = next(t, events)
+				ev, _ = next(t, s.events)
 			}
 			if ev != (fileEvent{lost: true}) {
-				t.Errorf("event %+v, want the loss", ev)
+				t.Fatalf("event %+v, want the loss", ev)
 			}
-			if ev, ok := next(t, events); ok {
-				t.Errorf("event %+v after the loss", ev)
+			if c, _ := s.renew(); !c.content || !c.anew {
+				t.Errorf("coverage %+v, want that of another directory", c)
+			}
+			write(t, filepath.Join(dir, "r.json"), valid)
+			for ev, _ = next(t, s.events); ev.lost; ev, _ = next(t, s.events) { // by what was not read yet
+				_, _ = s.renew()
+				write(t, filepath.Join(dir, "r.json"), valid)
+			}
+			if ev.other || !ev.look && !ev.modified {
+				t.Errorf("event %+v, want the file's in the new directory", ev)
 			}
 		})
 	}
 }
 
+// A directory that is made anew may be lost many times.
+func TestInotifyDirectoryAppears(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "run", "results", "r.json")
+	s := subscriptionTo(t, path)
+	for range 3 {
+		if c, err := s.renew(); c != (coverage{anew: c.anew}) || !errors.Is(err, fs.ErrNotExist) {
+			t.Fatalf("coverage %+v, error %v; want none without a directory", c, err)
+		}
+		must(t, os.MkdirAll(filepath.Dir(path), 0o777))
+		for {
+			if ev, _ := next(t, s.events); ev != (fileEvent{lost: true}) {
+				t.Fatalf("event %+v; want to be told to look", ev)
+			}
+			if c, _ := s.renew(); c.content { // the event may be of the first one made
+				break
+			}
+		}
+		must(t, os.RemoveAll(filepath.Dir(filepath.Dir(path))))
+		for ev, _ := next(t, s.events); !ev.lost; ev, _ = next(t, s.events) {
+		}
+	}
+}
+
 func TestInotifyEndsWithContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	events, err := subscribe(ctx, filepath.Join(t.TempDir(), "r.json"))
+	s, err := subscribe(ctx, filepath.Join(t.TempDir(), "r.json"))
 	must(t, err)
 	cancel()
-	if ev, ok := next(t, events); ok {
+	if ev, ok := next(t, s.events); ok {
 		t.Errorf("event %+v after the end", ev)
+	}
+	if c, err := s.renew(); err == nil || c != (coverage{}) { // the descriptor may be another file's by now
+		t.Errorf("coverage %+v, error %v after the end", c, err)
 	}
 }
 
@@ -169,8 +248,11 @@ func TestInotifyReaderGoneAway(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	path := filepath.Join(t.TempDir(), "r.json")
 	write(t, path, "")
-	events, err := subscribe(ctx, path)
+	s, err := subscribe(ctx, path)
 	must(t, err)
+	_, err = s.renew()
+	must(t, err)
+	events := s.events
 	for began := time.Now(); len(events) < cap(events); {
 		must(t, os.Chmod(path, 0o600))
 		if time.Since(began) > patience {
@@ -199,7 +281,7 @@ func TestInotifyOverflow(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "r.json")
 	write(t, path+".1", "")
 	write(t, path+".2", "")
-	events := subscribed(t, path)
+	events := subscribed(t, path).events
 	for range most { // two events each, which the kernel does not merge; the reader holds up to 64 folded reads more
 		must(t, os.Chmod(path+".1", 0o600))
 		must(t, os.Truncate(path+".2", 1))
@@ -210,7 +292,7 @@ func TestInotifyOverflow(t *testing.T) {
 			t.Fatal("the events end")
 		}
 		if !ev.other {
-			if want := (fileEvent{closed: true, look: true}); ev != want {
+			if want := (fileEvent{overflow: true, look: true}); ev != want {
 				t.Errorf("overflow: %+v, want %+v", ev, want)
 			}
 			return
@@ -229,8 +311,9 @@ func TestInotifyRefused(t *testing.T) {
 		"a file in the directory's place": {filepath.Join(dir, "file", "r.json"), syscall.ENOTDIR},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := subscribe(t.Context(), test.path); !errors.Is(err, test.err) {
-				t.Errorf("error %v, want %v", err, test.err)
+			s := subscriptionTo(t, test.path)
+			if c, err := s.renew(); c != (coverage{}) || !errors.Is(err, test.err) {
+				t.Errorf("coverage %+v, error %v; want none, %v", c, err, test.err)
 			}
 		})
 	}

@@ -8,6 +8,6 @@ import (
 )
 
 // subscribe is for Linux only; elsewhere the looks at every poll interval serve.
-func subscribe(context.Context, string) (<-chan fileEvent, error) {
-	return nil, errors.ErrUnsupported
+func subscribe(context.Context, string) (subscription, error) {
+	return subscription{}, errors.ErrUnsupported
 }

@@ -8,14 +8,16 @@ import (
 	"testing"
 )
 
-// raw is an event as the kernel writes it.
-func raw(mask uint32, name string) []byte {
+// raw is an event of the directory as the kernel writes it.
+func raw(mask uint32, name string) []byte { return rawOf(1, mask, name) }
+
+func rawOf(wd int32, mask uint32, name string) []byte {
 	size := (len(name) + 16) / 16 * 16 // NUL-padded
 	if name == "" {
 		size = 0
 	}
 	buf := make([]byte, syscall.SizeofInotifyEvent+size)
-	binary.NativeEndian.PutUint32(buf, 1)
+	binary.NativeEndian.PutUint32(buf, uint32(wd))
 	binary.NativeEndian.PutUint32(buf[4:], mask)
 	binary.NativeEndian.PutUint32(buf[12:], uint32(size))
 	copy(buf[syscall.SizeofInotifyEvent:], name)
@@ -24,6 +26,9 @@ func raw(mask uint32, name string) []byte {
 
 func TestParseInotify(t *testing.T) {
 	const base = "r.json"
+	const (
+		above, file, old = 2, 3, 4 // descriptors beside the directory's; the last is followed no more
+	)
 	type events = []fileEvent
 	tests := []struct {
 		name string
@@ -39,7 +44,26 @@ func TestParseInotify(t *testing.T) {
 		{"moved away", [][]byte{raw(syscall.IN_MOVED_FROM, base)}, events{{closed: true, look: true}}},
 		{"deleted", [][]byte{raw(syscall.IN_DELETE, base)}, events{{closed: true, look: true}}},
 		{"attributes", [][]byte{raw(syscall.IN_ATTRIB, base)}, events{{look: true}}},
-		{"overflow", [][]byte{raw(syscall.IN_Q_OVERFLOW, "")}, events{{closed: true, look: true}}},
+		{"overflow", [][]byte{rawOf(-1, syscall.IN_Q_OVERFLOW, "")}, events{{overflow: true, look: true}}},
+		{"overflow after it was written", [][]byte{raw(syscall.IN_MODIFY, base), rawOf(-1, syscall.IN_Q_OVERFLOW, "")},
+			events{{modified: true, overflow: true, look: true}}},
+		{"overflow after it was closed", [][]byte{raw(syscall.IN_CLOSE_WRITE, base), rawOf(-1, syscall.IN_Q_OVERFLOW, "")},
+			events{{closed: true, overflow: true, look: true}}},
+		{"closed after an overflow", [][]byte{rawOf(-1, syscall.IN_Q_OVERFLOW, ""), raw(syscall.IN_CLOSE_WRITE, base)},
+			events{{closed: true, look: true}}},
+		{"the file's own: modified", [][]byte{rawOf(file, syscall.IN_MODIFY, "")}, events{{modified: true}}},
+		{"the file's own: closed", [][]byte{rawOf(file, syscall.IN_CLOSE_WRITE, "")}, events{{closed: true, look: true}}},
+		{"the file's own: attributes", [][]byte{rawOf(file, syscall.IN_ATTRIB, "")}, events{{look: true}}},
+		{"the file's own: moved", [][]byte{rawOf(file, syscall.IN_MOVE_SELF, "")}, events{{closed: true, look: true}}},
+		{"the file's own: unmounted", [][]byte{rawOf(file, syscall.IN_UNMOUNT, "")}, events{{closed: true, look: true}}},
+		{"the file's own: gone, and whoever comes next is another", [][]byte{rawOf(file, syscall.IN_DELETE_SELF, ""), raw(syscall.IN_CREATE, base), rawOf(file, syscall.IN_IGNORED, "")},
+			events{{closed: true, created: true, look: true}}},
+		{"the directory's name goes", [][]byte{rawOf(above, syscall.IN_DELETE|syscall.IN_ISDIR, "results")}, events{{lost: true}}},
+		{"the directory's name comes", [][]byte{rawOf(above, syscall.IN_MOVED_TO|syscall.IN_ISDIR, "results")}, events{{lost: true}}},
+		{"another name goes", [][]byte{rawOf(above, syscall.IN_DELETE|syscall.IN_ISDIR, "result"), rawOf(above, syscall.IN_CREATE, base)}, nil},
+		{"what is above is moved", [][]byte{rawOf(above, syscall.IN_MOVE_SELF, "")}, events{{lost: true}}},
+		{"a directory of before", [][]byte{rawOf(old, syscall.IN_CLOSE_WRITE, base), rawOf(old, syscall.IN_IGNORED, "")}, nil},
+		{"no watch at all", [][]byte{rawOf(0, syscall.IN_CLOSE_WRITE, base), rawOf(-1, syscall.IN_CLOSE_WRITE, base)}, nil},
 		{"directory deleted", [][]byte{raw(syscall.IN_DELETE_SELF, "")}, events{{lost: true}}},
 		{"directory moved", [][]byte{raw(syscall.IN_MOVE_SELF, "")}, events{{lost: true}}},
 		{"watch removed", [][]byte{raw(syscall.IN_IGNORED, "")}, events{{lost: true}}},
@@ -62,10 +86,22 @@ func TestParseInotify(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			if got := parseInotify(slices.Concat(test.buf...), base); !slices.Equal(got, test.want) {
+			w := watches{dir: 1, file: file, above: map[int]string{above: "results"}}
+			if got := w.parse(slices.Concat(test.buf...), base); !slices.Equal(got, test.want) {
 				t.Errorf("\n got %+v\nwant %+v", got, test.want)
 			}
 		})
+	}
+}
+
+// After a loss nothing of what was watched counts, until that is found anew.
+func TestParseInotifyAfterLoss(t *testing.T) {
+	w := watches{dir: 1, file: 3, above: map[int]string{2: "results"}}
+	w.parse(rawOf(2, syscall.IN_MOVED_FROM, "results"), "r.json")
+	for wd := range int32(4) {
+		if got := w.parse(rawOf(wd, syscall.IN_CLOSE_WRITE, "r.json"), "r.json"); got != nil {
+			t.Errorf("watch %d still tells %+v", wd, got)
+		}
 	}
 }
 
@@ -74,7 +110,8 @@ func FuzzParseInotify(f *testing.F) {
 	f.Add(append(raw(syscall.IN_Q_OVERFLOW, ""), raw(syscall.IN_MODIFY, "other")...))
 	f.Add(slices.Repeat([]byte{0xff}, 40))
 	f.Fuzz(func(t *testing.T, buf []byte) {
-		events := parseInotify(buf, "r.json")
+		w := watches{dir: 1, file: 3, above: map[int]string{2: "results"}}
+		events := w.parse(buf, "r.json")
 		if len(events) > min(3, len(buf)/syscall.SizeofInotifyEvent) {
 			t.Errorf("%d events of %d bytes", len(events), len(buf))
 		}
@@ -85,7 +122,7 @@ func FuzzParseInotify(f *testing.F) {
 			if !ev.look && !ev.modified && !ev.lost {
 				t.Errorf("event %+v leads to nothing", ev)
 			}
-			if ev.lost && ev.look || ev.other && (ev.modified || ev.created || ev.closed) {
+			if ev.lost && ev.look || ev.other && (ev.modified || ev.created || ev.closed || ev.overflow) {
 				t.Errorf("event %+v is two", ev)
 			}
 		}
