@@ -16,15 +16,18 @@ import (
 const (
 	contentMask = syscall.IN_CLOSE_WRITE | syscall.IN_MODIFY | syscall.IN_ATTRIB | syscall.IN_DELETE_SELF | syscall.IN_MOVE_SELF |
 		syscall.IN_EXCL_UNLINK // who still writes to a file that was replaced is no writer of the new one
-	namesMask = syscall.IN_CREATE | syscall.IN_DELETE | syscall.IN_MOVED_FROM | syscall.IN_MOVED_TO |
-		syscall.IN_DELETE_SELF | syscall.IN_MOVE_SELF | syscall.IN_ONLYDIR
+	dirMask = contentMask | syscall.IN_CREATE | syscall.IN_DELETE | syscall.IN_MOVED_FROM | syscall.IN_MOVED_TO | syscall.IN_ONLYDIR
+	// What goes on beside the names that lead to the file is no reason to wake up.
+	aboveMask = syscall.IN_DELETE_SELF | syscall.IN_MOVE_SELF | syscall.IN_ONLYDIR
+	comeMask  = syscall.IN_CREATE | syscall.IN_MOVED_TO // but where there is no such name yet
 )
 
 // inotify is a subscription at work. It watches three kinds of inodes:
 //
 //   - the directory, for what is done to the file under its name;
-//   - the directories above it, for the kernel tells of a directory nothing when
-//     one above it is renamed, nor when it is removed while somebody is in it;
+//   - the directories above it, for nothing is told of a directory when one above
+//     it is renamed, nor, but to the one right above it, when it is removed while
+//     somebody is in it;
 //   - the file itself where it may be changed under another name: it has hard
 //     links, or is mounted alone, or its directory may not be listed.
 type inotify struct {
@@ -119,8 +122,11 @@ func (n *inotify) watch(fd int) (c coverage, err error) {
 		return wd, nil
 	}
 	dir := filepath.Dir(n.path)
-	next, aboveErr := watchAbove(dir, add)
-	next.dir, err = add(dir, namesMask|contentMask)
+	next, aboveErr := watchAbove(dir, aboveMask, add)
+	if next.dir, err = add(dir, dirMask); errors.Is(err, syscall.ENOENT) {
+		next, aboveErr = watchAbove(dir, aboveMask|comeMask, add)
+		next.dir, err = add(dir, dirMask)
+	}
 	if next.dir == 0 || next.dir != n.watches.dir {
 		n.place = placeOf(n.path)
 	}
@@ -147,11 +153,14 @@ func (n *inotify) watch(fd int) (c coverage, err error) {
 var errNotLocal = errors.New("others than this kernel may change its filesystem")
 
 // watchAbove watches what is above a directory; an error says why not all of it.
-func watchAbove(dir string, add func(path string, mask uint32) (int, error)) (watches, error) {
+func watchAbove(dir string, mask uint32, add func(path string, mask uint32) (int, error)) (watches, error) {
 	r := watches{above: map[int]string{}}
 	names, err := ancestors(dir)
 	for _, name := range slices.Backward(names) {
-		wd, refusal := add(filepath.Dir(name), namesMask)
+		if name == dir {
+			mask |= syscall.IN_DELETE
+		}
+		wd, refusal := add(filepath.Dir(name), mask)
 		if refusal != nil {
 			err = refusal
 			continue
@@ -215,7 +224,7 @@ func (r *watches) about(wd int, mask uint32, name, base string) subject {
 		return theFile
 	case above && (mask&self != 0 || name == child), wd == r.dir && mask&self != 0:
 		return theDirectory
-	case wd == r.dir && name == base:
+	case wd == r.dir && (name == base || name == "" && mask&syscall.IN_ATTRIB != 0): // another may have taken the directory's place
 		return theFile
 	case wd == r.dir:
 		return anotherName

@@ -186,11 +186,8 @@ func TestInotifyDirectoryLost(t *testing.T) {
 			s := subscribed(t, filepath.Join(dir, "r.json"))
 			must(t, lose(t, dir))
 			ev, _ := next(t, s.events)
-			for ev.other { // its attributes change as well
-				ev, _ = next(t, s.events)
-			}
-			if ev != (fileEvent{lost: true}) {
-				t.Fatalf("event %+v, want the loss", ev)
+			if ev.other || !ev.lost && !ev.look {
+				t.Fatalf("event %+v, want reason to look", ev)
 			}
 			if c, _ := s.renew(); !c.content || !c.anew {
 				t.Errorf("coverage %+v, want that of another directory", c)
@@ -207,7 +204,7 @@ func TestInotifyDirectoryLost(t *testing.T) {
 	}
 }
 
-// A directory that is made anew may be lost many times.
+// A directory that is not there yet is followed once it is, however often.
 func TestInotifyDirectoryAppears(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "run", "results", "r.json")
 	s := subscriptionTo(t, path)
@@ -216,17 +213,31 @@ func TestInotifyDirectoryAppears(t *testing.T) {
 			t.Fatalf("coverage %+v, error %v; want none without a directory", c, err)
 		}
 		must(t, os.MkdirAll(filepath.Dir(path), 0o777))
-		for {
-			if ev, _ := next(t, s.events); ev != (fileEvent{lost: true}) {
-				t.Fatalf("event %+v; want to be told to look", ev)
-			}
-			if c, _ := s.renew(); c.content { // the event may be of the first one made
-				break
-			}
+		if ev, _ := next(t, s.events); ev != (fileEvent{lost: true}) {
+			t.Fatalf("event %+v, want reason to look", ev)
+		}
+		if c, err := s.renew(); err != nil || c != (coverage{names: true, content: true, anew: true}) {
+			t.Fatalf("coverage %+v, error %v; want all", c, err)
 		}
 		must(t, os.RemoveAll(filepath.Dir(filepath.Dir(path))))
 		for ev, _ := next(t, s.events); !ev.lost; ev, _ = next(t, s.events) {
 		}
+	}
+}
+
+// What goes on beside the names that lead to the file tells nothing.
+func TestInotifyAbove(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run", "out", "results")
+	must(t, os.MkdirAll(dir, 0o777))
+	s := subscribed(t, filepath.Join(dir, "r.json"))
+	for above := filepath.Dir(dir); filepath.Base(above) != filepath.Base(filepath.Dir(t.TempDir())); above = filepath.Dir(above) {
+		write(t, filepath.Join(above, "r.json"), valid)
+		must(t, os.Mkdir(filepath.Join(above, "beside"), 0o777))
+		must(t, os.Remove(filepath.Join(above, "r.json")))
+	}
+	must(t, os.Chmod(dir, 0o755))
+	if ev, _ := next(t, s.events); ev != (fileEvent{look: true}) {
+		t.Errorf("event %+v, want the directory's alone", ev)
 	}
 }
 

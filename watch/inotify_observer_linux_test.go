@@ -253,6 +253,25 @@ func TestInotifyWrittenAndKeptOpen(t *testing.T) {
 	}
 }
 
+// TestInotifyDirectoryComes: the poll finds the directory, and then events tell.
+func TestInotifyDirectoryComes(t *testing.T) {
+	const poll = time.Second // real time: none is due between changes
+	path := filepath.Join(t.TempDir(), "results", "r.json")
+	f := follow(t, path, poll)
+	must(t, os.Mkdir(filepath.Dir(path), 0o777))
+	write(t, path, "{")
+	f.until(fileInvalid)
+	const changes = 6
+	began := time.Now()
+	for range changes {
+		must(t, os.Chmod(path, 0o600))
+		f.next()
+	}
+	if d := time.Since(began); d > changes*poll/2 {
+		t.Errorf("%d changes were seen in %v: by polls", changes, d)
+	}
+}
+
 // TestInotifyWriterUnseen: of an open file that was there before its events
 // nobody tells who writes it.
 func TestInotifyWriterUnseen(t *testing.T) {
