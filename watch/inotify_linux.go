@@ -132,8 +132,8 @@ func (n *inotify) watch(fd int) (c coverage, err error) {
 	}
 	c.content = err == nil && !n.mounted
 	c.names = err == nil && aboveErr == nil
-	if info, err := os.Lstat(n.path); err == nil && info.Mode().IsRegular() &&
-		(!c.content || info.Sys().(*syscall.Stat_t).Nlink > 1) {
+	if hasOtherEvents(n.path, c) {
+		var err error
 		next.file, err = add(n.path, contentMask|syscall.IN_DONT_FOLLOW)
 		c.links = err == nil
 	}
@@ -148,6 +148,13 @@ func (n *inotify) watch(fd int) (c coverage, err error) {
 	}
 	n.watches, n.all = next, all
 	return c, err
+}
+
+// hasOtherEvents reports whether the file is regular and its events are not, or
+// not all, those of its directory.
+func hasOtherEvents(path string, c coverage) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.Mode().IsRegular() && (!c.content || info.Sys().(*syscall.Stat_t).Nlink > 1)
 }
 
 var errNotLocal = errors.New("others than this kernel may change its filesystem")

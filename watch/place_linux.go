@@ -56,10 +56,18 @@ func placeOf(path string) place {
 	if err != nil {
 		return place{mounted: true}
 	}
-	var fs syscall.Statfs_t
-	local := syscall.Statfs(dir, &fs) == nil && slices.Contains(localFilesystems, uint32(fs.Type))
+	file := filepath.Join(dir, filepath.Base(path))
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
-	return place{local: local, mounted: err != nil || isMountPoint(string(mounts), filepath.Join(dir, filepath.Base(path)))}
+	p := place{local: isLocal(dir), mounted: err != nil || isMountPoint(string(mounts), file)}
+	if p.mounted {
+		p.local = p.local && isLocal(file)
+	}
+	return p
+}
+
+func isLocal(path string) bool {
+	var fs syscall.Statfs_t
+	return syscall.Statfs(path, &fs) == nil && slices.Contains(localFilesystems, uint32(fs.Type))
 }
 
 // isMountPoint looks for a path among the mounts of proc_pid_mountinfo(5).

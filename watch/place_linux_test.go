@@ -44,14 +44,19 @@ func inChild(t *testing.T, attr *syscall.SysProcAttr) bool {
 	return false
 }
 
-// TestInotifyMountedFile has the file alone mounted, as subPath does: what is
-// written to it is no event of its directory, nor can it be told by the device.
-func TestInotifyMountedFile(t *testing.T) {
-	if !inChild(t, &syscall.SysProcAttr{
+// ownMounts are for a process that may mount, whoever runs the tests.
+func ownMounts() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{
 		Cloneflags:  syscall.CLONE_NEWNS | syscall.CLONE_NEWUSER,
 		UidMappings: []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}},
 		GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}},
-	}) {
+	}
+}
+
+// TestInotifyMountedFile has the file alone mounted, as subPath does: what is
+// written to it is no event of its directory, nor can it be told by the device.
+func TestInotifyMountedFile(t *testing.T) {
+	if !inChild(t, ownMounts()) {
 		return
 	}
 	dir := t.TempDir()
@@ -131,8 +136,16 @@ func TestUnlistedDirectory(t *testing.T) {
 		const poll = 100 * time.Millisecond
 		path := setup(t)
 		f := follow(t, path, poll)
-		write(t, path, valid[:20])
-		f.until(fileInvalid)
+		w, err := os.Create(path)
+		must(t, err)
+		_, err = w.WriteString(valid[:20])
+		must(t, err)
+		if !f.until(fileInvalid).writing {
+			t.Error("half a file is believed to have no writer")
+		}
+		must(t, w.Close())
+		for f.next().writing {
+		}
 		began := time.Now()
 		s := follow(t, path, time.Hour) // who finds it there is told of what is written
 		write(t, path, valid)
@@ -158,6 +171,20 @@ func TestInotifyNotLocal(t *testing.T) {
 	}
 }
 
+// The file may be of another filesystem than its directory.
+func TestInotifyMountedNotLocal(t *testing.T) {
+	if !inChild(t, ownMounts()) {
+		return
+	}
+	path := filepath.Join(t.TempDir(), "r.json")
+	write(t, path, "")
+	must(t, syscall.Mount(filepath.Join("/proc", strconv.Itoa(os.Getpid()), "status"), path, "", syscall.MS_BIND, ""))
+	t.Cleanup(func() { must(t, syscall.Unmount(path, 0)) })
+	if c, err := subscriptionTo(t, path).renew(); c != (coverage{anew: true}) || !errors.Is(err, errNotLocal) {
+		t.Errorf("coverage %+v, error %v; want none, %v", c, err, errNotLocal)
+	}
+}
+
 func TestCoverage(t *testing.T) {
 	plain := coverage{names: true, content: true, anew: true}
 	for _, test := range []struct {
@@ -169,6 +196,11 @@ func TestCoverage(t *testing.T) {
 		{"nothing", func(_ *testing.T, path string) string { return path }, plain, false},
 		{"a file", func(t *testing.T, path string) string { write(t, path, valid); return path }, plain, false},
 		{"a FIFO", func(t *testing.T, path string) string { must(t, syscall.Mkfifo(path, 0o666)); return path }, plain, false},
+		{"a FIFO with another name", func(t *testing.T, path string) string {
+			must(t, errors.Join(syscall.Mkfifo(path, 0o666), os.Link(path, path+".1")))
+			return path
+		}, plain, false},
+		{"a directory", func(t *testing.T, path string) string { must(t, os.Mkdir(path, 0o777)); return path }, plain, false},
 		{"a link to a hard link", func(t *testing.T, path string) string {
 			write(t, path+".1", valid)
 			must(t, os.Link(path+".1", path+".2"))
