@@ -93,6 +93,16 @@ func apiFaults() []story {
 			play: onPatch(kubetest.Respond(302, "text/html", "moved").Header("Location", "https://192.0.2.1/").Times(3))},
 		{name: "404 page of a load balancer", want: good, play: onPatch(kubetest.Respond(404, "text/plain", "404 page not found").Times(3))},
 		{name: "502 with HTML", want: good, play: onPatch(kubetest.Respond(502, "text/html", "<html>bad gateway</html>").Times(3))},
+		{name: "503 until the pauses are long, then well again, and the Pod is deleted with a grace period of 4 s", want: good, exit: 0, within: 60 * time.Second, play: func(h *harness) {
+			h.grace(4)
+			h.server.Fault(patches, kubetest.Status(503, metav1.StatusReasonServiceUnavailable, "not now").Forever())
+			h.run(time.Second)
+			h.finish()
+			h.await("the pauses", func() bool { return len(h.server.Requests(patches)) > 10 })
+			h.server.ClearFaults()
+			h.delete(4)
+			h.sigterm()
+		}},
 		{name: "429 with Retry-After", want: good, within: 40 * time.Second, atLeast: 31 * time.Second, most: 6,
 			play: onPatch(kubetest.Status(429, metav1.StatusReasonTooManyRequests, "slow down").Header("Retry-After", "7").Times(3))},
 		{name: "429 with a Retry-After of a day", want: good, within: 48 * time.Second, atLeast: 40 * time.Second, most: 4,
@@ -165,6 +175,12 @@ func apiFaults() []story {
 		}},
 		{name: "403 for reading Pods: the file alone tells", want: good, play: func(h *harness) {
 			deny(h, "get pods", "watch pods")
+			h.run(10 * time.Second)
+			h.finish()
+		}},
+		{name: "403 for reading Pods, and 503 for watching them once", want: good, within: 13 * time.Second, most: 8, play: func(h *harness) {
+			deny(h, "get pods", "watch pods")
+			h.server.Fault(watches, kubetest.Status(503, metav1.StatusReasonServiceUnavailable, "not now"))
 			h.run(10 * time.Second)
 			h.finish()
 		}},
@@ -498,6 +514,7 @@ func TestReportThatStoodIsLeftAlone(t *testing.T) {
 		h.run(10 * time.Second)
 		h.server.Fault(kubetest.Match{Verb: "get", Resource: "pods"}, kubetest.Status(504, metav1.StatusReasonTimeout, "not now"))
 		h.sigterm()
+		time.Sleep(time.Second) // for the interim report
 		synctest.Wait()
 		if !h.log.has("not reported: a report stands on the Job already") {
 			t.Fatal("the report that stands was not seen")

@@ -17,6 +17,9 @@ func (s *scenario) write(at time.Duration, f file) {
 	pause := s.span(0, min(at, 6*time.Second))
 	way := s.weighted("at once", 30, "rename", 20, "link", 5, "halves", 15, "touch", 8, "nonsense first", 8,
 		"FIFO first", 4, "directory first", 4, "symlink", 6, "directory later", 5)
+	if (s.stale != nil || s.torn) && way != "rename" && way != "halves" {
+		way = "at once" // the rest needs an empty place
+	}
 	if way == "halves" && (f.kind != valid || f.data[len(f.data)-1] != '}') {
 		way = "at once"
 	}
@@ -80,7 +83,8 @@ func (s *scenario) tear(at time.Duration, f file) {
 // drawStop draws whether and how the run is ended from outside.
 func (s *scenario) drawStop() {
 	s.stop = s.weighted("", 50, "SIGTERM", 10, "deleted", 9, "drained", 7, "Job's deadline", 7, "suspended", 2,
-		"evicted", 5, "deleted by force", 5, "node lost", 2)
+		"evicted", 5, "deleted by force", 5, "node lost", 2, "kubelet's", 10)
+	s.kubelets = s.stop == "kubelet's"
 	if s.stop == "" {
 		return
 	}
@@ -100,11 +104,15 @@ func (s *scenario) react() {
 	if s.stop == "" {
 		return
 	}
-	if s.sidecar && s.over { // it has been told to stop already
+	if (s.sidecar || s.restartsAll) && s.over { // it has been told to stop already
 		s.stop = ""
 		return
 	}
 	d, g := s.stopAt, s.grace
+	if s.kubelets {
+		s.kubeletsStop(d)
+		return
+	}
 	jitter := func() time.Duration { return s.span(0, 30*ms) }
 	deleted := d + jitter()
 	switch s.stop {
@@ -151,6 +159,27 @@ func (s *scenario) react() {
 	if !s.over && s.adapter != "waiting" && s.stop != "node lost" && s.stop != "deleted by force" {
 		s.obey(d, g)
 	}
+}
+
+// kubeletsStop is an eviction or a node's shutdown: SIGTERM to the regular
+// containers, SIGKILL soon, and nothing in the API before all of them have ended.
+func (s *scenario) kubeletsStop(d time.Duration) {
+	g := s.span(time.Second, 2*time.Second)
+	if s.chance(0.3) {
+		g = 15 * time.Second
+	}
+	at, reporter := d, g
+	if s.sidecar { // is told when the others are to have ended, and has 2 s
+		at, reporter = d+min(g, time.Second), 2*time.Second
+	}
+	s.sigterm(at)
+	s.kill = at + reporter
+	s.stopAt = 0 // what it does now is drawn with the stop in mind
+	if !s.over && s.adapter != "waiting" && s.chance(0.5) {
+		f := s.result()
+		s.step(d+s.span(10*ms, g), "writes when it is told to stop: "+f.String(), func(w *world) { w.put(f) })
+	}
+	s.stopAt = d
 }
 
 // obey draws what the adapter makes of its SIGTERM.

@@ -12,7 +12,11 @@ import (
 func (w *world) judgeEnd(v *verdict, claims []claim, told bool) {
 	if w.killed {
 		v.outcome = "killed, and the Pod could not be read"
-		if w.legible() {
+		if w.s.kubelets {
+			v.outcome = "killed by the kubelet's own stop"
+		} else if w.s.slow > 0 {
+			v.outcome = "killed in a slow drain"
+		} else if w.legible() {
 			v.fail("late", "runs on until SIGKILL at %s", w.s.kill)
 		}
 		return
@@ -24,6 +28,8 @@ func (w *world) judgeEnd(v *verdict, claims []claim, told bool) {
 		if !w.otherBefore(w.ended) {
 			v.fail("false", "exit code %d, another's report is said to stand", w.code)
 		}
+	case w.leftToTheNext() && w.code == exitInterrupted && len(claims) == 0:
+		v.outcome = "left to the next reporter"
 	case w.code == exitUndelivered:
 		v.outcome = "told undeliverable"
 		if !told || !strings.Contains(w.terminationText(), "not reported") {
@@ -37,6 +43,9 @@ func (w *world) judgeEnd(v *verdict, claims []claim, told bool) {
 	}
 }
 
+// leftToTheNext tells that the next reporter of this Pod goes on.
+func (w *world) leftToTheNext() bool { return w.pod.restartingAll && len(w.sigterms) > 0 }
+
 func (w *world) judgeCode(v *verdict, c claim) {
 	want := exitFault
 	if c.Status == contract.Unknown {
@@ -46,9 +55,18 @@ func (w *world) judgeCode(v *verdict, c claim) {
 	if w.own(c.Outcome) || w.s.onFailure {
 		want = exitReported
 	}
+	if w.leftToTheNext() && w.code == exitInterrupted && c.Reason == contract.ReasonAdapterInterrupted {
+		return
+	}
 	if w.code != want && !blind {
 		v.fail("false", "exit code %d after %v, want %d", w.code, c.Outcome, want)
 	}
+}
+
+// firstSucceeds tells that the result which stands is a success, which goes by the UID alone.
+func (w *world) firstSucceeds() bool {
+	all := w.results()
+	return len(all) > 0 && all[0].want.Status == contract.True
 }
 
 // own tells that an outcome is a result of the adapter's.
@@ -58,7 +76,7 @@ func (w *world) own(o contract.Outcome) bool {
 			return true
 		}
 	}
-	return false
+	return w.s.stale != nil && w.s.stale.want == o // believed where nothing told for a minute
 }
 
 func (w *world) otherBefore(at time.Duration) bool {
@@ -97,7 +115,13 @@ func (w *world) judgeTime(v *verdict, reqs []kubetest.Request) {
 	for _, from := range w.moments() {
 		ready := w.ready(from)
 		until := from + patience
-		if len(ready) == 0 || from >= end || w.s.kill > 0 && until > w.s.kill-300*ms || w.excused(from, until) {
+		if from == w.interimMoment() { // SIGKILL may be next
+			until = from + 250*ms
+		}
+		if w.s.noJobs && !w.firstSucceeds() { // what is to be guarded waits for a Role that may come yet
+			until = max(until, w.calmSince(from)+80*time.Second)
+		}
+		if len(ready) == 0 || from < 0 || from >= end || w.s.kill > 0 && until > w.s.kill-300*ms || w.excused(from, until) {
 			continue
 		}
 		steady := true
@@ -112,6 +136,24 @@ func (w *world) judgeTime(v *verdict, reqs []kubetest.Request) {
 	}
 }
 
+// interimMoment is when a stop of the kubelet's own is to be told.
+func (w *world) interimMoment() time.Duration {
+	if len(w.sigterms) == 0 {
+		return -1
+	}
+	return w.interimAt(view{at: w.sigterms[0], pod: &w.pod})
+}
+
+// calmSince is when the last trouble before a time was over.
+func (w *world) calmSince(at time.Duration) (since time.Duration) {
+	for _, t := range w.troubles {
+		if t.from < at {
+			since = max(since, t.to)
+		}
+	}
+	return since
+}
+
 // moments are when something may have come to be ready: everything that
 // happened, and what the clock brings about.
 func (w *world) moments() (all []time.Duration) {
@@ -122,11 +164,12 @@ func (w *world) moments() (all []time.Duration) {
 			all = append(all, s.file.since+max(10*time.Second, w.s.poll))
 		}
 		if s.pod.deleting {
-			all = append(all, s.at+s.pod.grace-min(5*time.Second, s.pod.grace/2))
+			all = append(all, s.at+s.pod.grace-min(5*time.Second, s.pod.grace*2/3))
 		}
 	}
+	all = append(all, w.interimMoment())
 	for _, at := range w.sigterms {
-		all = append(all, at, at+w.pod.grace-min(5*time.Second, w.pod.grace/2))
+		all = append(all, at, at+w.pod.grace-min(5*time.Second, w.pod.grace*2/3))
 	}
 	for _, t := range w.troubles {
 		all = append(all, t.to+recovery+w.s.wishes+instant)
@@ -142,10 +185,11 @@ func (w *world) ready(at time.Duration) []allowed {
 			now = s
 		}
 	}
-	if now.file.kind == valid {
+	if now.file.kind == valid && !now.file.stale {
 		return []allowed{{Outcome: now.file.want}}
 	}
-	view := view{at: at, file: now.file, pod: &now.pod, until: w.until(now), job: &now.job}
+	files := w.filesOf(now.file, &now.pod, false)
+	view := view{at: at, file: files[len(files)-1], pod: &now.pod, until: w.until(now), job: &now.job}
 	if w.s.noPods {
 		view.pod, view.denied = nil, true
 	}

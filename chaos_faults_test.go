@@ -16,14 +16,30 @@ func (s *scenario) drawFaults() {
 	if s.chance(0.25) {
 		return
 	}
+	if s.stop == "deleted" || s.stop == "drained" || s.stop == "Job's deadline" {
+		if s.chance(0.2) {
+			s.slowDrain()
+			return
+		}
+	}
 	for range 1 + s.rng.IntN(3) {
 		s.drawFault(s.key())
 	}
 }
 
+// slowDrain is a server that is slow since a whole node is drained.
+func (s *scenario) slowDrain() {
+	s.slow = s.span(500*ms, 5*time.Second)
+	at := max(0, s.stopAt-s.span(10*time.Second, 100*time.Second))
+	s.trouble(at, 3*time.Hour, fmt.Sprintf("each answer comes %s late", s.slow), func(w *world) {
+		w.faults["a slow drain"]++
+		w.server.Fault(anything, kubetest.Proceed().After(s.slow).Forever())
+	})
+}
+
 func (s *scenario) drawFault(at time.Duration) {
 	d := s.length()
-	switch s.weighted("down", 14, "frozen", 8, "dead connections", 8, "cut", 4, "burst", 30, "watch", 12, "token", 6, "RBAC", 8, "slow", 6) {
+	switch s.weighted("down", 14, "frozen", 8, "dead connections", 8, "cut", 4, "burst", 30, "watch", 12, "token", 6, "RBAC", 8, "slow", 6, "down, then refuses", 6) {
 	case "down":
 		s.between(at, d, "the server is down", release((*kubetest.Server).Down), on((*kubetest.Server).Up))
 	case "frozen":
@@ -51,6 +67,9 @@ func (s *scenario) drawFault(at time.Duration) {
 			on(func(k *kubetest.Server) { k.RotateToken("new", false) }))
 	case "RBAC":
 		s.drawRole(at, d)
+	case "down, then refuses": // its informers have not synced when it is back
+		s.between(at, d, "the server is down", release((*kubetest.Server).Down), on((*kubetest.Server).Up))
+		s.refuse(at+d, s.span(100*ms, 20*time.Second), [][2]string{{"watch", "pods"}, {"get", "pods"}, {"get", "jobs"}, {"patch", "jobs/status"}})
 	case "slow":
 		late := s.span(100*ms, 9*time.Second)
 		s.between(at, d, fmt.Sprintf("each answer comes %.0f s late", late.Seconds()),
@@ -122,6 +141,10 @@ func (s *scenario) drawRole(at, d time.Duration) {
 		n := s.rng.IntN(len(rights))
 		rights = rights[n : n+1]
 	}
+	s.refuse(at, d, rights)
+}
+
+func (s *scenario) refuse(at, d time.Duration, rights [][2]string) {
 	s.refuses = true
 	s.between(at, d, fmt.Sprint("no right to ", rights), func(w *world) {
 		for _, r := range rights {

@@ -150,11 +150,11 @@ func (w *world) judgePatches(v *verdict, reqs []kubetest.Request) {
 		if r.Name != jobName || r.Namespace != namespace {
 			v.fail("foreign", "a PATCH of %s/%s", r.Namespace, r.Name)
 		}
-		w.judgePatch(v, r.Time.Sub(w.began), patched(r))
+		w.judgePatch(v, r.Time.Sub(w.began), patched(r), r.Code/100 != 2)
 	}
 }
 
-func (w *world) judgePatch(v *verdict, at time.Duration, o contract.Outcome) {
+func (w *world) judgePatch(v *verdict, at time.Duration, o contract.Outcome, stale bool) {
 	results := w.results()
 	for i, r := range results {
 		if r.since <= at+instant && (allowed{Outcome: r.want}).meets(o) {
@@ -173,8 +173,11 @@ func (w *world) judgePatch(v *verdict, at time.Duration, o contract.Outcome) {
 			return
 		}
 	}
-	views := w.views(at)
+	views := w.views(at, stale)
 	for _, view := range views {
+		if view.file.kind == valid && (allowed{Outcome: view.file.want}).meets(o) { // stale, and nothing tells
+			return
+		}
 		for _, a := range w.says(view) {
 			if a.meets(o) {
 				return
@@ -192,7 +195,7 @@ type result struct {
 
 func (w *world) results() (all []result) {
 	for i, s := range w.past {
-		if s.file.kind != valid || i > 0 && w.past[i-1].file == s.file {
+		if s.file.kind != valid || s.file.stale || i > 0 && w.past[i-1].file == s.file {
 			continue
 		}
 		r := result{s.file, 1 << 62}
@@ -222,8 +225,9 @@ func (w *world) slack(at time.Duration) time.Duration {
 }
 
 // views are the ways in which the reporter may see the world at a time. The
-// last is the one without any delay.
-func (w *world) views(at time.Duration) (views []view) {
+// last is the one without any delay. Stale is a write that has
+// changed nothing, as where the Job is no more what the stop began with.
+func (w *world) views(at time.Duration, stale bool) (views []view) {
 	since := w.troubledSince(at)
 	loose := since <= at
 	since = min(since, at)
@@ -231,24 +235,31 @@ func (w *world) views(at time.Duration) (views []view) {
 		since -= max(5*time.Second, w.s.poll)*5/4 + time.Second
 	}
 	fileSince := at - w.slack(at) - instant
-	jobs := w.jobsSince(min(since, fileSince)-instant, at, loose)
+	jobSince := min(since, fileSince)
+	if stale && len(w.sigterms) > 0 {
+		jobSince = min(jobSince, w.sigterms[0])
+	}
+	jobs := w.jobsSince(jobSince-instant, at, loose)
 	for _, f := range w.past {
 		if !w.inForce(f, fileSince, at) {
 			continue
 		}
 		for _, j := range jobs {
 			if w.s.noPods || w.s.refuses && loose || since <= 0 && loose {
-				views = append(views, view{at: at + instant, file: f.file, job: j, loose: true, denied: w.s.noPods || w.s.refuses, until: w.blindUntil(at)})
+				views = append(views, view{at: at + instant, file: f.file, job: j, loose: true, denied: w.s.noPods || w.s.refuses, until: -1})
 			}
 			if w.s.noPods {
 				continue
 			}
 			for _, p := range w.past {
-				if w.inForce(p, since-instant, at) {
+				if !w.inForce(p, since-instant, at) {
+					continue
+				}
+				for _, file := range w.filesOf(f.file, &p.pod, loose) {
 					if w.pod.gone && !p.pod.gone && (loose || w.s.noWatch) { // nothing else may have been seen since
-						views = append(views, view{at: at + instant, file: f.file, pod: p.pod.without(), until: w.until(p), job: j, loose: loose})
+						views = append(views, view{at: at + instant, file: file, pod: p.pod.without(), until: w.until(p), job: j, loose: loose})
 					}
-					views = append(views, view{at: at + instant, file: f.file, pod: &p.pod, until: w.until(p), job: j, loose: loose, denied: w.s.refuses && loose})
+					views = append(views, view{at: at + instant, file: file, pod: &p.pod, until: w.until(p), job: j, loose: loose, denied: w.s.refuses && loose})
 				}
 			}
 		}
@@ -256,8 +267,27 @@ func (w *world) views(at time.Duration) (views []view) {
 	return views
 }
 
-// blindUntil: a Pod that was never seen is not a reading that has aged.
-func (w *world) blindUntil(at time.Duration) time.Duration { return -1 }
+// filesOf is what a file may count as, given the Pod: left over from a run before it
+// is none. Where the end of that run may have been seen late, or the file, it is not
+// certain; the last is what there is without delay.
+func (w *world) filesOf(f file, p *podTruth, loose bool) []file {
+	if f.stale {
+		return []file{{}}
+	}
+	if f.kind != invalid && f.kind != empty || p.last == nil || p.over() && !p.running || !w.restarts(p.last) {
+		return []file{f}
+	}
+	late := loose || w.s.noWatch
+	switch {
+	case f.since >= p.last.at && late: // of which the bubble's clock, beside that of the files, knows nothing
+		return []file{{}, f}
+	case f.since >= p.last.at:
+		return []file{f}
+	case late || p.last.at-f.since <= w.s.poll+instant:
+		return []file{f, {}}
+	}
+	return []file{{}}
+}
 
 func (w *world) jobsSince(since, at time.Duration, loose bool) (jobs []*jobTruth) {
 	if w.s.noJobs || w.s.refuses && loose {

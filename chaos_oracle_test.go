@@ -14,11 +14,13 @@ import (
 type allowed struct {
 	contract.Outcome
 	prefix bool // the message may go on
+	suffix string
 }
 
 func (a allowed) meets(o contract.Outcome) bool {
-	return a.Status == o.Status && a.Reason == o.Reason &&
-		(a.Message == o.Message || a.prefix && strings.HasPrefix(o.Message, a.Message))
+	message, found := strings.CutSuffix(o.Message, interimWords)
+	return a.Status == o.Status && a.Reason == o.Reason && found == (a.suffix != "") &&
+		(a.Message == message || a.prefix && strings.HasPrefix(message, a.Message))
 }
 
 // view is one way to have seen the world at a time: with the file, the Pod and
@@ -34,20 +36,21 @@ type view struct {
 }
 
 // confirmed: what rests on the adapter still running is told only after a
-// reading of the Pod from then on, unless that is refused, or fails for half an
-// hour.
+// reading of the Pod from then on, unless that is refused, or fails for a minute.
 func (v view) confirmed(since time.Duration) bool {
-	return v.until >= since || v.denied || v.loose && v.at-since >= 30*time.Minute
+	return v.until >= since || v.denied || v.loose && v.at-since >= time.Minute
 }
 
 // says is what may be told of a view in which there is no valid result.
 func (w *world) says(v view) []allowed {
 	p := v.pod
-	if p != nil && p.last != nil && !p.running && (p.deleting || p.failed != "" || !w.restarts(p.last)) {
+	switch {
+	case w.restartsAll(v):
+		return nil
+	case p != nil && p.last != nil && !p.running && (p.over() || !w.restarts(p.last)):
 		return w.ofEnding(v, p.last)
-	}
-	if p != nil && p.failed != "" {
-		return w.cutShort(v)
+	case p != nil && p.failed != "":
+		return w.interrupted(v)
 	}
 	var all []allowed
 	if p != nil && p.last != nil && !p.running && p.gone { // a forced deletion is told before the Pod is gone
@@ -58,25 +61,34 @@ func (w *world) says(v view) []allowed {
 	}
 	settled := v.file.since + max(10*time.Second, w.s.poll)
 	if v.file.kind == invalid && v.at >= settled && v.confirmed(settled) {
-		all = append(all, allowed{v.file.want, v.file.prefix})
+		all = append(all, allowed{Outcome: v.file.want, prefix: v.file.prefix})
 	}
-	if w.due(v) {
+	early, late := w.reportAt(v)
+	if early >= 0 && v.at >= early {
 		all = append(all, w.cutShort(v)...)
+	}
+	if at := w.interimAt(v); at >= 0 && v.at >= at && (late < 0 || v.at <= late) {
+		all = append(all, interim(w.interrupted(v))...)
 	}
 	return all
 }
 
-func (w *world) restarts(e *ending) bool { return w.s.onFailure && e.code != 0 }
+// restartsAll: all of the Pod's containers are started again, which is no end unless
+// it does not come in time.
+func (w *world) restartsAll(v view) bool {
+	_, sigterm, _ := w.stopBegan(v)
+	return v.pod != nil && v.pod.restartingAll && !v.pod.deleting && !v.pod.gone && (sigterm >= 0 || v.at < w.s.wait)
+}
 
-// due tells that a stop has gone on for so long that something must be told.
-func (w *world) due(v view) bool {
-	var began, sigterm, deleted time.Duration = -1, -1, -1
+func (w *world) restarts(e *ending) bool {
+	return w.s.onFailure && e.code != 0 || w.s.restartsAll && e.code == restartCode
+}
+
+// stopBegan is when the stop began as the view has it; -1: it has not.
+func (w *world) stopBegan(v view) (began, sigterm, deleted time.Duration) {
+	began, sigterm, deleted = -1, -1, -1
 	if len(w.sigterms) > 0 && w.sigterms[0] <= v.at {
-		sigterm = w.sigterms[0]
-		began = sigterm
-	}
-	if v.pod != nil && v.pod.gone {
-		return true
+		sigterm, began = w.sigterms[0], w.sigterms[0]
 	}
 	if v.pod != nil && v.pod.deleting {
 		deleted = w.first(func(s snapshot) bool { return s.pod.deleting })
@@ -84,14 +96,69 @@ func (w *world) due(v view) bool {
 			began = deleted
 		}
 	}
-	if began < 0 {
-		return false
+	return began, sigterm, deleted
+}
+
+// reportAt is when a stop must be told as what is known then: not before one time
+// and, where answers have been quick, not after the other; -1: there is none.
+func (w *world) reportAt(v view) (early, late time.Duration) {
+	began, sigterm, deleted := w.stopBegan(v)
+	switch {
+	case v.pod != nil && v.pod.gone:
+		return 0, 0
+	case began < 0:
+		return -1, -1
+	case w.s.sidecar && sigterm >= 0 && deleted >= 0:
+		at := max(sigterm, deleted)
+		return at, at
 	}
 	grace := 30 * time.Second
 	if v.pod != nil {
 		grace = v.pod.grace
 	}
-	return v.loose || w.s.sidecar && sigterm >= 0 && deleted >= 0 || v.at >= began+grace-min(5*time.Second, grace/2)
+	late = began + grace - min(5*time.Second, grace*2/3)
+	early = late
+	if w.slow(v.at) {
+		early = began + grace/3
+	}
+	if v.loose { // the deletion, and with it the stop, may have been seen late
+		late = -1
+	}
+	return early, late
+}
+
+// interimAt is when a stop of the kubelet's own, or a long one, is told; -1: not at all.
+func (w *world) interimAt(v view) time.Duration {
+	began, sigterm, deleted := w.stopBegan(v)
+	switch {
+	case began < 0 || v.pod != nil && v.pod.gone:
+		return -1
+	case deleted >= 0:
+		return began + 25*time.Second
+	case v.pod != nil && (w.s.sidecar || w.s.restartsAll):
+		return sigterm + time.Second
+	}
+	return sigterm + 500*ms
+}
+
+// slow tells that an answer has taken so long that the margin for the write is wider.
+func (w *world) slow(by time.Duration) bool {
+	for _, t := range w.troubles {
+		if t.from <= by {
+			return true
+		}
+	}
+	return false
+}
+
+const interimWords = " (the Pod is being stopped; a result may still follow)"
+
+func interim(of []allowed) (all []allowed) {
+	for _, a := range of {
+		a.suffix = interimWords
+		all = append(all, a)
+	}
+	return all
 }
 
 func (w *world) first(what func(s snapshot) bool) time.Duration {
@@ -118,6 +185,9 @@ func (w *world) endedByOthers(v view) time.Duration {
 
 func (w *world) ofEnding(v view, e *ending) []allowed {
 	var all []allowed
+	if e.guess {
+		return w.interrupted(v)
+	}
 	if since := w.endedByOthers(v); since >= 0 && !e.oom && (e.code == 137 || e.code == 143) {
 		interrupted := w.interrupted(v)
 		if e.at >= since {
@@ -139,41 +209,58 @@ func (w *world) ofEnding(v view, e *ending) []allowed {
 
 func unusable(f file) allowed {
 	if f.kind == invalid {
-		return allowed{f.want, f.prefix}
+		return allowed{Outcome: f.want, prefix: f.prefix}
 	}
-	return allowed{contract.Outcome{Status: contract.False, Reason: contract.ReasonInvalidResultFormat,
-		Message: "Failed to parse adapter result: "}, true}
+	return allowed{Outcome: contract.Outcome{Status: contract.False, Reason: contract.ReasonInvalidResultFormat,
+		Message: "Failed to parse adapter result: "}, prefix: true}
 }
 
 func (w *world) timedOut(v view) []allowed {
+	began, _, _ := w.stopBegan(v)
 	switch {
-	case v.file.kind != absent:
+	case v.file.kind == invalid, v.file.kind == empty && began < 0:
 		return []allowed{unusable(v.file)}
-	case v.pod != nil && v.pod.last != nil && v.pod.last.bad():
-		return w.ofEnding(v, v.pod.last)
 	}
 	message := "Adapter did not produce results within " + w.s.wait.String()
 	if v.pod != nil && v.pod.waiting != "" {
 		message += " (container is waiting: " + v.pod.waiting + ")"
 	}
-	return []allowed{{Outcome: contract.Outcome{Status: contract.False, Reason: contract.ReasonAdapterTimeout, Message: message}}}
+	o := contract.Outcome{Status: contract.False, Reason: contract.ReasonAdapterTimeout, Message: message}
+	return v.pod.orCrash(w, v, []allowed{{Outcome: o}}, allowed{Outcome: contract.Outcome{
+		Status: o.Status, Reason: o.Reason, Message: message + "; an earlier run "}, prefix: true})
 }
 
 // cutShort is what a run that somebody else ends may tell.
 func (w *world) cutShort(v view) []allowed {
-	switch {
-	case v.file.kind != absent:
+	if v.file.kind == invalid {
 		return []allowed{unusable(v.file)}
-	case v.pod != nil && v.pod.last != nil && v.pod.last.bad():
-		return w.ofEnding(v, v.pod.last)
 	}
-	return w.interrupted(v)
+	interrupted := w.interrupted(v)
+	return v.pod.orCrash(w, v, interrupted, interrupted...)
+}
+
+// orCrash is what may be told of an adapter that has not ended for good: the last
+// known crash where it is in a loop, else the first; behind an older crash the others.
+func (p *podTruth) orCrash(w *world, v view, without []allowed, behind ...allowed) (all []allowed) {
+	if p == nil || p.last == nil || !p.last.bad() || p.last.guess {
+		return without
+	}
+	const loop = time.Minute
+	ran := v.at - p.startedAt
+	// The kubelet cuts to seconds; what is held up was told before.
+	if !p.running || ran < loop+instant+w.slack(v.at) {
+		all = append(all, w.ofEnding(v, p.last)...)
+	}
+	if p.running && ran > loop-time.Second-instant {
+		all = append(all, behind...)
+	}
+	return all
 }
 
 func (w *world) interrupted(v view) []allowed {
 	if v.job != nil && v.job.deadline {
-		return []allowed{{contract.Outcome{Status: contract.False, Reason: contract.ReasonAdapterTimeout,
-			Message: "Adapter did not produce results before the Job's deadline (DeadlineExceeded: "}, true}}
+		return []allowed{{Outcome: contract.Outcome{Status: contract.False, Reason: contract.ReasonAdapterTimeout,
+			Message: "Adapter did not produce results before the Job's deadline (DeadlineExceeded: "}, prefix: true}}
 	}
 	gone := v.pod != nil && v.pod.gone
 	with := func(again bool) allowed {
@@ -182,7 +269,7 @@ func (w *world) interrupted(v view) []allowed {
 		if again {
 			o.Status = contract.Unknown
 		}
-		return allowed{o, true}
+		return allowed{Outcome: o, prefix: true}
 	}
 	if v.job == nil {
 		return []allowed{with(false)}

@@ -35,6 +35,13 @@ type scenario struct {
 	events  []event
 	wishes  time.Duration // the longest Retry-After
 	refuses bool          // the server refuses to let Pods be read for a while
+
+	restartsAll bool          // restartCode has all containers started again
+	kubelets    bool          // the stop is the kubelet's own: the API shows nothing of it
+	slow        time.Duration // what each answer takes, and nothing else is wrong
+	stale       *file         // was there before the adapter started
+	torn        bool          // a part of a file is there from an earlier run
+	volume      string        // of the result file
 }
 
 type event struct {
@@ -43,7 +50,10 @@ type event struct {
 	do   func(w *world)
 }
 
-const ms = time.Millisecond
+const (
+	ms          = time.Millisecond
+	restartCode = 42 // has all containers started again where there is such a rule
+)
 
 func newScenario(seed uint64, index int, golden []suite.Case) *scenario {
 	s := &scenario{rng: rand.New(rand.NewPCG(seed, uint64(index))), index: index, golden: golden}
@@ -58,6 +68,10 @@ func newScenario(seed uint64, index int, golden []suite.Case) *scenario {
 	s.failed = int32(s.rng.IntN(int(s.backoffLimit) + 1))
 	s.reporterName = []string{"status-reporter", "status-reporter", "sidecar"}[s.rng.IntN(3)]
 	s.spaced = s.chance(0.2)
+	s.volume = "emptyDir"
+	if !s.noPods && s.chance(0.06) {
+		s.drawStale()
+	}
 	s.end = s.span(50*ms, s.wait*9/10)
 	s.drawStop()
 	s.drawAdapter()
@@ -121,7 +135,7 @@ func (s *scenario) String() string {
 func (s *scenario) drawAdapter() {
 	s.adapter = s.weighted("result", 36, "result and exit 1", 5, "late result", 6, "rewritten result", 4, "crash", 10, "OOM", 7,
 		"torn, then crash", 4, "torn, then OOM", 4, "missing", 6, "invalid", 6, "invalid that stays", 5, "empty", 3,
-		"timeout", 6, "waiting", 3, "crash loop", 4, "crash, then result", 6, "exit 137", 3)
+		"timeout", 6, "waiting", 3, "crash loop", 4, "crash, then result", 6, "exit 137", 3, "lost", 2, "starts all again", 4)
 	end := s.end
 	switch s.adapter {
 	case "late result":
@@ -152,6 +166,10 @@ func (s *scenario) drawAdapter() {
 		s.exit(end+s.span(0, time.Second), ending{code: int32(s.pick(1, 2, 137, 143))})
 	case "crash", "torn, then crash":
 		s.exit(end, ending{code: int32(s.pick(1, 2, 127)), message: s.lastWords()})
+	case "lost": // containerd was started anew
+		s.exit(end, ending{code: 255, guess: true})
+	case "starts all again":
+		s.startAllAgain(end)
 	case "exit 137":
 		s.exit(end, ending{code: int32(s.pick(137, 143))})
 	case "OOM", "torn, then OOM":
@@ -175,10 +193,58 @@ func (s *scenario) drawAdapter() {
 	}
 }
 
+// drawStale has a file of yesterday's lie on a volume that outlives Pods.
+func (s *scenario) drawStale() {
+	f := s.result()
+	if s.chance(0.4) {
+		f = s.invalid()
+	}
+	f.stale = true
+	s.stale, s.volume = &f, []string{"hostPath", "another"}[s.rng.IntN(2)]
+}
+
+// startedAt is when the adapter has started: long ago, or for certain after a file
+// of yesterday's, which the bubble's clock has not left behind.
+func (s *scenario) startedAt() time.Duration {
+	switch {
+	case s.stale == nil:
+		return -time.Hour
+	case s.volume == "hostPath":
+		return 2 * time.Second
+	}
+	return 62 * time.Second
+}
+
+// startAllAgain has the adapter end with the code that has all containers started
+// again: the reporter is told to stop for the next one to go on.
+func (s *scenario) startAllAgain(end time.Duration) {
+	if s.stopAt > 0 && end >= s.stopAt {
+		return
+	}
+	s.restartsAll, s.over = true, true
+	s.sigterm(end + s.span(100*ms, 500*ms))
+	s.kill = s.events[len(s.events)-1].at + s.grace
+	told := end + s.span(100*ms, 900*ms)
+	if s.chance(0.2) {
+		told += time.Second // a busy kubelet's
+	}
+	e := ending{code: restartCode}
+	s.at(told, "all containers are started again: "+e.String(), func(w *world) {
+		w.setPod(func(p *podTruth) {
+			p.ends(e, w.now())
+			p.restartingAll = true
+		})
+	})
+}
+
 func (s *scenario) crashLoop(end time.Duration) {
-	s.onFailure = true
-	at := s.span(0, end/3)
+	s.onFailure, s.stale, s.volume = true, nil, "emptyDir"
+	began, at := time.Duration(0), s.span(0, end/3)
 	for at < end {
+		if s.chance(0.3) {
+			s.torn = true
+			s.tear(s.span(began, at), s.result())
+		}
 		crash := ending{code: int32(s.pick(1, 2, 137)), oom: s.chance(0.2), message: s.lastWords()}
 		s.step(at, "crashes: "+crash.String(), func(w *world) { w.setPod(func(p *podTruth) { p.ends(crash, w.now()) }) })
 		down := s.span(90*ms, time.Second)
@@ -186,7 +252,8 @@ func (s *scenario) crashLoop(end time.Duration) {
 			down = s.span(time.Second, 10*time.Second)
 			s.step(at+down/10, "in CrashLoopBackOff", func(w *world) { w.setPod(func(p *podTruth) { p.waiting = "CrashLoopBackOff" }) })
 		}
-		s.step(at+down, "is started again", func(w *world) { w.setPod(func(p *podTruth) { p.running, p.waiting = true, "" }) })
+		s.step(at+down, "is started again", func(w *world) { w.setPod(func(p *podTruth) { p.starts(w.now()) }) })
+		began = at + down
 		at += down + s.span(time.Second, max(2*time.Second, end/3))
 	}
 	if s.adapter == "crash, then result" {

@@ -35,6 +35,9 @@ func TestChaos(t *testing.T) {
 				t.Parallel()
 				s := newScenario(*chaosSeed, i, golden)
 				synctest.Test(t, func(t *testing.T) {
+					if *chaosOnly >= 0 {
+						fmt.Println(s)
+					}
 					w := playChaos(t, c, s)
 					v := w.judge()
 					counts.add(w, v)

@@ -20,6 +20,7 @@ type file struct {
 	want   contract.Outcome // where valid or invalid
 	prefix bool             // of want's message no more than the beginning is known
 	since  time.Duration
+	stale  bool // from before the adapter started
 }
 
 type fileKind int
@@ -46,10 +47,12 @@ func (f file) String() string {
 
 // ending is how a run of the adapter ended.
 type ending struct {
-	code    int32
-	oom     bool
-	message string
-	at      time.Duration // when the status told
+	code      int32
+	oom       bool
+	guess     bool // the kubelet's or the runtime's, which do not know
+	message   string
+	at        time.Duration // when the status told
+	startedAt time.Duration
 }
 
 func (e ending) String() string {
@@ -72,16 +75,22 @@ func (e ending) outcome() contract.Outcome {
 
 // podTruth is what the Pod's status tells those who can read it.
 type podTruth struct {
-	running     bool
-	waiting     string
-	last        *ending // of the adapter's last run
-	deleting    bool
-	disrupted   bool   // DisruptionTarget
-	failed      string // the reason of a Pod that is Failed
-	gone        bool
-	grace       time.Duration
-	disturbedAt time.Duration // since when somebody else has been ending the Pod
+	running       bool
+	waiting       string
+	last          *ending // of the adapter's last run
+	deleting      bool
+	disrupted     bool   // DisruptionTarget
+	failed        string // the reason of a Pod that is Failed
+	gone          bool
+	grace         time.Duration
+	disturbedAt   time.Duration // since when somebody else has been ending the Pod
+	startedAt     time.Duration // of the adapter's present run
+	restarts      int32
+	restartingAll bool // the kubelet starts all containers again
 }
+
+// over tells that nothing is started in the Pod any more.
+func (p *podTruth) over() bool { return p.deleting || p.failed != "" }
 
 func (p *podTruth) disturbed() bool { return p.deleting || p.disrupted }
 
@@ -92,16 +101,27 @@ func (p podTruth) without() *podTruth {
 }
 
 func (p *podTruth) ends(e ending, at time.Duration) {
-	e.at = at
+	e.at, e.startedAt = at, p.startedAt
 	p.running, p.waiting, p.last = false, "", &e
 }
 
-func (e *ending) state() *corev1.ContainerStateTerminated {
+// starts is the kubelet's next start of the adapter.
+func (p *podTruth) starts(at time.Duration) {
+	p.running, p.waiting, p.startedAt = true, "", at
+	p.restarts++
+}
+
+func (e *ending) state(began time.Time) *corev1.ContainerStateTerminated {
 	if e == nil {
 		return nil
 	}
-	t := &corev1.ContainerStateTerminated{ExitCode: e.code, Reason: "Error", Message: e.message, ContainerID: "containerd://" + fmt.Sprint(int64(e.at))}
+	t := &corev1.ContainerStateTerminated{ExitCode: e.code, Reason: "Error", Message: e.message, ContainerID: "containerd://" + fmt.Sprint(int64(e.at)),
+		StartedAt: metav1.NewTime(began.Add(e.startedAt)), FinishedAt: metav1.NewTime(began.Add(e.at))}
 	switch {
+	case e.guess && e.code == 255:
+		t.Reason = "Unknown"
+	case e.guess:
+		t.Reason, t.StartedAt, t.FinishedAt = "ContainerStatusUnknown", metav1.Time{}, metav1.Time{}
 	case e.oom:
 		t.Reason = "OOMKilled"
 	case e.code == 0:
@@ -110,19 +130,25 @@ func (e *ending) state() *corev1.ContainerStateTerminated {
 	return t
 }
 
-func (p *podTruth) render(pod *corev1.Pod) {
+// render writes it into the Pod of a reporter that began at a time.
+func (p *podTruth) render(pod *corev1.Pod, began time.Time) {
 	s := adapterStatus(pod)
-	s.State, s.LastTerminationState = corev1.ContainerState{}, corev1.ContainerState{}
+	s.State, s.LastTerminationState, s.RestartCount = corev1.ContainerState{}, corev1.ContainerState{}, p.restarts
+	for i := range pod.Status.Conditions {
+		if c := &pod.Status.Conditions[i]; p.restartingAll && c.Type == corev1.ContainersReady {
+			c.Type, c.Status = corev1.AllContainersRestarting, corev1.ConditionTrue
+		}
+	}
 	switch {
 	case p.running:
-		s.State.Running = &corev1.ContainerStateRunning{}
-		s.LastTerminationState.Terminated = p.last.state()
+		s.State.Running = &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(began.Add(p.startedAt))}
+		s.LastTerminationState.Terminated = p.last.state(began)
 	case p.waiting != "":
 		reason, message, _ := strings.Cut(p.waiting, ": ")
 		s.State.Waiting = &corev1.ContainerStateWaiting{Reason: reason, Message: message}
-		s.LastTerminationState.Terminated = p.last.state()
+		s.LastTerminationState.Terminated = p.last.state(began)
 	default:
-		s.State.Terminated = p.last.state()
+		s.State.Terminated = p.last.state(began)
 	}
 	if p.deleting && pod.DeletionTimestamp == nil {
 		grace := int64(p.grace.Seconds())

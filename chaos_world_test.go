@@ -154,7 +154,7 @@ func (w *world) setUp() {
 	w.env["RESULTS_PATH"] = w.path
 	w.env["POLL_INTERVAL_SECONDS"] = fmt.Sprint(int(s.poll.Seconds()))
 	w.env["MAX_WAIT_TIME_SECONDS"] = fmt.Sprint(int(s.wait.Seconds()))
-	if !s.dirLater {
+	if !s.dirLater || s.stale != nil {
 		w.must(os.Mkdir(filepath.Dir(w.path), 0o755))
 	}
 	w.uid = w.server.Job(namespace, jobName).UID
@@ -164,8 +164,16 @@ func (w *world) setUp() {
 		j.Status.Conditions = append(j.Status.Conditions, batchv1.JobCondition{Type: "Other", Status: corev1.ConditionTrue, Reason: "Kept"})
 	})
 	w.server.CreateJob(&batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "decoy"}})
-	w.pod = podTruth{running: true, grace: s.grace}
-	w.updatePod(func(pod *corev1.Pod) { w.shape(pod) })
+	if s.stale != nil {
+		w.must(os.WriteFile(w.path, []byte(s.stale.data), 0o644))
+		w.file = *s.stale
+	}
+	w.pod = podTruth{running: true, grace: s.grace, startedAt: s.startedAt()}
+	w.began = time.Now()
+	w.updatePod(func(pod *corev1.Pod) {
+		w.shape(pod)
+		w.pod.render(pod, w.began)
+	})
 	for _, r := range []struct {
 		lacks          bool
 		verb, resource string
@@ -204,6 +212,20 @@ func (w *world) shape(pod *corev1.Pod) {
 		reporter := pod.Spec.Containers[1]
 		reporter.RestartPolicy = &always
 		pod.Spec.InitContainers, pod.Spec.Containers = append(pod.Spec.InitContainers, reporter), pod.Spec.Containers[:1]
+	}
+	if w.s.restartsAll {
+		never := corev1.ContainerRestartPolicyNever
+		pod.Spec.Containers[0].RestartPolicy = &never
+		pod.Spec.Containers[0].RestartPolicyRules = []corev1.ContainerRestartRule{{
+			Action:    corev1.ContainerRestartRuleActionRestartAllContainers,
+			ExitCodes: &corev1.ContainerRestartRuleOnExitCodes{Operator: corev1.ContainerRestartRuleOnExitCodesOpIn, Values: []int32{restartCode}},
+		}}
+	}
+	if source := &pod.Spec.Volumes[0].VolumeSource; w.s.volume != "emptyDir" {
+		*source = corev1.VolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: "/results"}}
+		if w.s.volume != "hostPath" {
+			*source = corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "results"}}
+		}
 	}
 	if w.s.spaced {
 		pod.Spec.Containers = append(pod.Spec.Containers, corev1.Container{Name: "a-proxy", Image: "proxy"})
@@ -269,7 +291,7 @@ func (w *world) setPod(change func(p *podTruth)) {
 		w.pod.disturbedAt = w.now()
 	}
 	w.note()
-	w.updatePod(w.pod.render)
+	w.updatePod(func(pod *corev1.Pod) { w.pod.render(pod, w.began) })
 }
 
 func (w *world) removePod() {

@@ -234,7 +234,7 @@ func playFiles(t *testing.T, stories []fileStory) {
 			r := newRig(t, c, server)
 			r.env["POLL_INTERVAL_SECONDS"] = "1"
 			a := newAdapter(r, func() { time.Sleep(1100 * time.Millisecond) }) // real time: it is the kernel that tells
-			s.run(a, func() { (&harness{r, server}).terminate(0, "Completed") })
+			s.run(a, func() { (&harness{rig: r, server: server}).terminate(0, "Completed") })
 		})
 	}
 }

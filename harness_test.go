@@ -2,15 +2,20 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"encoding/json"
+	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/openshift-hyperfleet/status-reporter/kubeapi/kubetest"
 	"github.com/openshift-hyperfleet/status-reporter/testdata/suite"
@@ -28,6 +33,7 @@ const (
 type harness struct {
 	*rig
 	server *kubetest.Server
+	badly  func() // gives the story's next request a bad answer
 }
 
 // bubble runs a test in a bubble with a Job, its Pod and a reporter that is not
@@ -52,12 +58,52 @@ func defaultCase(t *testing.T) suite.Case {
 
 func newHarness(t *testing.T, c suite.Case) *harness {
 	t.Helper()
+	keepRealTime(t)
 	s := kubetest.New(t, kubetest.InMemory())
-	h := &harness{newRig(t, c, s), s}
+	h := &harness{rig: newRig(t, c, s), server: s}
+	h.dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := s.Dial(ctx, network, address)
+		return &busyConn{Conn: conn, h: h}, err
+	}
 	h.pollOnly, h.patience = true, 2*time.Hour
 	h.settle = func(func() bool) { synctest.Wait() }
 	h.stands = func() bool { return len(h.acknowledged()) > 0 }
 	return h
+}
+
+// busyConn ends a test whose reporter asks again and again without a pause: in a
+// bubble that takes no time, and so would never end.
+type busyConn struct {
+	net.Conn
+	h    *harness
+	mu   sync.Mutex
+	at   time.Time
+	many int
+}
+
+func (c *busyConn) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if now := time.Now(); now != c.at {
+		c.at, c.many = now, 0
+	}
+	if c.many++; c.many > 2000 {
+		requests := c.h.server.Requests()
+		panic(fmt.Sprintf("%s: requests without a pause: %v\n%s", c.h.t.Name(), requests[len(requests)-10:], c.h.log))
+	}
+	return c.Conn.Write(p)
+}
+
+// keepRealTime sets the bubble's clock, which begins in 2000, by that of the files:
+// whether a file is of the adapter's present run is told by its times. What a story
+// takes is not added to the times of the files that are written in it.
+func keepRealTime(t *testing.T) {
+	t.Helper()
+	info, err := os.Stat(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(time.Until(info.ModTime()))
 }
 
 func decode[T any](t *testing.T, data []byte) *T {
@@ -151,4 +197,15 @@ func (b *logBuffer) has(msg string) bool {
 		}
 	}
 	return false
+}
+
+// watchEvent is the line of a watch that tells of a Pod.
+func watchEvent(t *testing.T, pod *corev1.Pod) []byte {
+	t.Helper()
+	pod.APIVersion, pod.Kind = "v1", "Pod"
+	line, err := json.Marshal(map[string]any{"type": "MODIFIED", "object": pod})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(line, '\n')
 }

@@ -28,6 +28,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log"
 	"log/slog"
 	"net"
 	"os"
@@ -36,7 +37,12 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+	"time"
 
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/openshift-hyperfleet/status-reporter/contract"
+	"github.com/openshift-hyperfleet/status-reporter/internal/sink"
 	"github.com/openshift-hyperfleet/status-reporter/kubeapi"
 	"github.com/openshift-hyperfleet/status-reporter/watch"
 )
@@ -53,9 +59,15 @@ const (
 // memoryLimit makes a container limit of 32 MiB safe.
 const memoryLimit = 20 << 20
 
+// exitMargin is how long the end of the process waits for the last lines to be
+// written. A SIGKILL may be near.
+const exitMargin = 200 * time.Millisecond
+
 func main() {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT) // before anything else: the first may come at once
+	signal.Ignore(syscall.SIGPIPE)                          // or a line onto a standard error without a reader ends the program
+	log.SetOutput(io.Discard)                               // net/http's, which would wait for its reader
 	debug.SetMemoryLimit(memoryLimit)
 	runtime.GOMAXPROCS(1) // for one file and one Pod: a quarter of the CPU time and 0.4 MB less
 	p := process{
@@ -87,8 +99,10 @@ func (p *process) run(args []string) int {
 	if len(args) > 0 {
 		return p.command(args)
 	}
+	lines, last := sink.NewLog(p.stderr), sink.NewTerminationMessage(p.terminationLog)
+	defer sink.Flush(exitMargin, lines, last)
 	cfg, warnings, problems := parseConfig(p.getenv)
-	log := slog.New(slog.NewJSONHandler(p.stderr, &slog.HandlerOptions{Level: cfg.logLevel})).
+	log := slog.New(slog.NewJSONHandler(lines, &slog.HandlerOptions{Level: cfg.logLevel})).
 		With("job", cfg.job, "namespace", cfg.namespace, "pod", cfg.pod)
 	for _, w := range warnings {
 		log.Warn(w)
@@ -103,46 +117,65 @@ func (p *process) run(args []string) int {
 	} else {
 		defer client.Close()
 	}
-	r := &reporter{cfg: cfg, log: log, client: client, terminationLog: p.terminationLog}
+	r := &reporter{cfg: cfg, log: log, last: last, client: client, pollOnly: p.pollOnly}
 	if problems != nil {
 		wrong := errors.New(strings.Join(problems, "; "))
-		if err != nil || !cfg.addressed() {
-			r.finish(slog.LevelError, "misconfigured", "error", wrong)
-		} else {
-			r.misconfigured(wrong)
+		r.say(slog.LevelError, "misconfigured", "error", wrong)
+		if err == nil && cfg.addressed() {
+			r.run(p.signals, wrong)
 		}
 		return exitMisconfigured
 	}
+	if err := watch.CheckDescriptors(); err != nil {
+		log.Warn(err.Error())
+	}
 	log.Info("started", "version", version, "resultsPath", cfg.resultsPath, "maxWait", cfg.wait.String())
-	return p.observe(r)
+	return exitCode(r.run(p.signals, nil))
 }
 
-// observe runs the observers beside the delivery until the report is made.
-func (p *process) observe(r *reporter) int {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel() // and no wait for what still looks or reads
-	terminated := make(chan struct{})
-	r.jobRead = make(chan struct{})
-	r.obs = watch.New(watch.Config{
-		Path: r.cfg.resultsPath, Poll: r.cfg.poll, Wait: r.cfg.wait,
-		Adapter: r.cfg.adapter, Variables: variables,
-		Pods: r.client, Log: r.log, PollOnly: p.pollOnly,
-		Opened:   func() { go r.readJob(ctx) },
-		Stopping: r.client.SetKillAt,
-	})
-	go r.obs.Run(ctx)
-	go func() {
-		select {
-		case <-p.signals:
-			r.obs.Stop()
-			close(terminated)
-		case <-ctx.Done():
-		}
-	}()
-	code := r.report(ctx)
-	if r.obs.Sidecar() && code != exitUndelivered { // that one tries again when it is started again
-		r.log.Debug("a native sidecar that ends is started again; waiting for SIGTERM")
-		<-terminated
+// reporter is the sidecar with its configuration.
+type reporter struct {
+	cfg      config
+	log      *slog.Logger
+	last     *sink.TerminationMessage
+	client   *kubeapi.Client
+	pollOnly bool
+}
+
+// run runs until the report is made, or cannot be. Where the configuration is
+// wrong, that is what is reported.
+func (r *reporter) run(signals <-chan os.Signal, wrong error) watch.Result {
+	c := r.cfg
+	return watch.Run(context.Background(), watch.Config{
+		Path: c.resultsPath, Poll: c.poll, Wait: c.wait, Adapter: c.adapter, Variables: variables,
+		Job: c.job, Pod: c.pod, ConditionType: c.conditionType, Misconfigured: wrong,
+		API: r.client, Log: r.log, Last: r.say, PollOnly: r.pollOnly,
+	}, signals)
+}
+
+// say logs what may be the last line of the run, and keeps it for the kubelet.
+// Without a msg it takes the last one back.
+func (r *reporter) say(level slog.Level, msg string, args ...any) {
+	if msg == "" {
+		r.last.Set(nil)
+		return
 	}
-	return code
+	r.log.Log(context.Background(), level, msg, args...)
+	r.last.Set(sink.TerminationLine(level, msg, append([]any{"job", r.cfg.job, "namespace", r.cfg.namespace, "pod", r.cfg.pod}, args...)...))
+}
+
+// exitCode is 0 for a fault as well where the kubelet would start the reporter
+// again and count it against the Job's backoffLimit. What is not final has a code
+// of its own: a podFailurePolicy that fails the Job for a fault must not do so for
+// a Pod that somebody has deleted.
+func exitCode(r watch.Result) int {
+	switch {
+	case !r.Delivered:
+		return exitUndelivered
+	case r.Own || r.Pod != nil && r.Pod.Spec.RestartPolicy == corev1.RestartPolicyOnFailure:
+		return exitReported
+	case r.Superseded || r.Outcome.Status == contract.Unknown:
+		return exitInterrupted
+	}
+	return exitFault
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -35,8 +36,6 @@ func anotherSucceeds(h *harness) {
 // podFaults are Pods as they really are, while time passes. What one look at a
 // Pod tells is in the golden suite.
 func podFaults() []story {
-	oom := contract.Outcome{Status: contract.False, Reason: contract.ReasonAdapterOOMKilled,
-		Message: "Adapter container was killed due to out of memory (OOMKilled)"}
 	return []story{
 		{name: "OnFailure: crash, then success", want: good, play: func(h *harness) {
 			h.onFailure()
@@ -50,7 +49,7 @@ func podFaults() []story {
 		{name: "OnFailure: crash loop until the timeout", want: crashed, within: 301 * time.Second, play: func(h *harness) {
 			h.onFailure()
 			h.run(10 * time.Second)
-			for range 5 {
+			for range 13 {
 				h.crash()
 				time.Sleep(time.Second)
 				h.restart()
@@ -401,13 +400,9 @@ func (h *harness) onFailure() {
 	h.updatePod(func(pod *corev1.Pod) { pod.Spec.RestartPolicy = corev1.RestartPolicyOnFailure })
 }
 
-// restart is the kubelet's after a crash: only lastState tells of it then.
+// restart is the kubelet's after a crash.
 func (h *harness) restart() {
-	h.updatePod(func(pod *corev1.Pod) {
-		s := adapterStatus(pod)
-		s.LastTerminationState, s.State = s.State, corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}
-		s.RestartCount++
-	})
+	h.updatePod(func(pod *corev1.Pod) { beginRun(adapterStatus(pod)) })
 }
 
 func (h *harness) grace(seconds int64) {
@@ -426,14 +421,15 @@ func (h *harness) delete(seconds int64) {
 func (h *harness) nativeSidecar() {
 	h.updatePod(func(pod *corev1.Pod) {
 		always := corev1.ContainerRestartPolicyAlways
-		for i, c := range pod.Spec.Containers {
-			if c.Name == "status-reporter" {
-				c.RestartPolicy = &always
-				pod.Spec.InitContainers = append(pod.Spec.InitContainers, c)
-				pod.Spec.Containers = append(pod.Spec.Containers[:i:i], pod.Spec.Containers[i+1:]...)
-				return
-			}
-		}
+		c := &pod.Spec.Containers
+		i := slices.IndexFunc(*c, func(c corev1.Container) bool { return c.Name == "status-reporter" })
+		pod.Spec.InitContainers = append(pod.Spec.InitContainers, (*c)[i])
+		pod.Spec.InitContainers[len(pod.Spec.InitContainers)-1].RestartPolicy = &always
+		*c = slices.Delete(*c, i, i+1)
+		st := &pod.Status
+		i = slices.IndexFunc(st.ContainerStatuses, func(s corev1.ContainerStatus) bool { return s.Name == "status-reporter" })
+		st.InitContainerStatuses = append(st.InitContainerStatuses, st.ContainerStatuses[i])
+		st.ContainerStatuses = slices.Delete(st.ContainerStatuses, i, i+1)
 	})
 }
 

@@ -99,7 +99,7 @@ func (c *child) signal(s os.Signal) {
 	c.must(c.cmd.Process.Signal(s))
 }
 
-func (c *child) harness() *harness { return &harness{c.rig, c.server} }
+func (c *child) harness() *harness { return &harness{rig: c.rig, server: c.server} }
 
 func TestProcess(t *testing.T) {
 	for _, row := range []struct {

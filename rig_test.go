@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -52,6 +53,7 @@ type rig struct {
 	kind    batchv1.JobConditionType
 	began   time.Time
 
+	dial     func(ctx context.Context, network, address string) (net.Conn, error)
 	pollOnly bool
 	patience time.Duration              // with the reporter's end
 	settle   func(expected func() bool) // waits until all is done that follows from what was done
@@ -71,6 +73,7 @@ func newRig(t *testing.T, c suite.Case, api server) *rig {
 		signals:  make(chan os.Signal, 1),
 		exit:     make(chan int, 1),
 		kind:     batchv1.JobConditionType(c.Condition.Type),
+		dial:     api.Dial,
 		patience: time.Minute,
 	}
 	r.settle = func(expected func() bool) { r.log.await(t, r.patience, expected) }
@@ -99,12 +102,23 @@ func (r *rig) createObjects(c suite.Case) {
 	r.t.Helper()
 	job := decode[batchv1.Job](r.t, c.Job)
 	madeJob := r.api.CreateJob(job)
-	pod := decode[corev1.Pod](r.t, bytes.ReplaceAll(c.Pod, []byte(job.UID), []byte(madeJob.UID)))
+	pod := decode[corev1.Pod](r.t, bytes.ReplaceAll(r.played(c.Pod), []byte(job.UID), []byte(madeJob.UID)))
 	madePod := r.api.CreatePod(pod)
 	if bytes.Contains(c.Job, []byte(pod.UID)) {
 		job = decode[batchv1.Job](r.t, bytes.ReplaceAll(c.Job, []byte(pod.UID), []byte(madePod.UID)))
 		r.api.UpdateJob(namespace, jobName, func(j *batchv1.Job) { j.Status = job.Status })
 	}
+}
+
+// caseStart is when the reporter of every case starts, as its Pod has it.
+const caseStart = "2026-01-15T09:00:01Z"
+
+// played is the case's Pod with its reporter started now, so that it knows its own
+// status from one of a run before, and the volume mounted where the file is. The
+// adapter started long ago.
+func (r *rig) played(pod []byte) []byte {
+	pod = bytes.ReplaceAll(pod, []byte(caseStart), []byte(time.Now().UTC().Format(time.RFC3339)))
+	return bytes.ReplaceAll(pod, []byte(`"/results"`), []byte(strconv.Quote(filepath.Dir(r.path))))
 }
 
 // start starts the reporter and waits until it has read its Pod, or has ended.
@@ -113,7 +127,7 @@ func (r *rig) start() {
 	p := &process{
 		getenv: func(name string) string { return r.env[name] },
 		stdout: r.log, stderr: r.log, signals: r.signals, terminationLog: r.last,
-		dial: r.api.Dial, pollOnly: r.pollOnly,
+		dial: r.dial, pollOnly: r.pollOnly,
 	}
 	r.began = time.Now()
 	go func() {

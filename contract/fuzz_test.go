@@ -191,7 +191,7 @@ func FuzzOutcome(f *testing.F) {
 			"Adapter container exited with code 7: Error":                      contract.ExitedWithError(7, "Error", message),
 			"Adapter container exited with code 0 but wrote no result file at": contract.MissingResults(message),
 			"Failed to parse adapter result:":                                  contract.InvalidFormat(failed),
-			"Adapter did not produce results within 5m0s":                      contract.Timeout(5*time.Minute, message),
+			"Adapter did not produce results within 5m0s":                      contract.Timeout(5*time.Minute, message, ""),
 			"Adapter did not produce results before the Job's deadline (":      contract.JobDeadline(message, reason),
 			"Adapter was stopped before it produced results":                   contract.Interrupted(true, message, reason),
 		} {

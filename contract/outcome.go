@@ -66,13 +66,13 @@ func InvalidFormat(err error) Outcome {
 }
 
 // Timeout is the outcome of an adapter that wrote nothing in time. Waiting is
-// why its container has not started, where that is known.
-func Timeout(wait time.Duration, waiting string) Outcome {
+// why its container has not started, more what else is known; both may be empty.
+func Timeout(wait time.Duration, waiting, more string) Outcome {
 	m := "Adapter did not produce results within " + wait.String()
 	if waiting = clean(waiting); waiting != "" {
 		m += " (container is waiting: " + waiting + ")"
 	}
-	return outcome(False, ReasonAdapterTimeout, m)
+	return outcome(False, ReasonAdapterTimeout, appended(m, "; ", more))
 }
 
 // JobDeadline is the outcome of an adapter that the Job's own deadline
@@ -92,6 +92,15 @@ func Interrupted(mayTryAgain bool, why ...string) Outcome {
 	}
 	return outcome(status, ReasonAdapterInterrupted,
 		appended("Adapter was stopped before it produced results", ": ", strings.Join(why, "; ")))
+}
+
+// interimSuffix tells a report that is not the last word from one that may be.
+const interimSuffix = " (the Pod is being stopped; a result may still follow)"
+
+// Interim is an outcome that is told before the stop is over.
+func Interim(o Outcome) Outcome {
+	o.Message = cut(o.Message, MaxMessageLength-len(interimSuffix)) + interimSuffix
+	return o
 }
 
 // Misconfigured is the outcome of a reporter that cannot start.

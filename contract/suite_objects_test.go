@@ -18,7 +18,7 @@ import (
 func TestSuiteRuns(t *testing.T) {
 	for _, c := range suite.Load(t) {
 		pod, job := objects(t, c)
-		sidecar := len(pod.Spec.InitContainers) == 1
+		sidecar := nativeSidecar(pod)
 		if sidecar != c.NativeSidecar {
 			t.Errorf("%s: nativeSidecar is %v, by the Pod's spec %v", c, c.NativeSidecar, sidecar)
 		}
@@ -43,6 +43,11 @@ func TestSuiteRuns(t *testing.T) {
 	}
 }
 
+// nativeSidecar: no suite's Pod has another container that is one.
+func nativeSidecar(pod *corev1.Pod) bool {
+	return slices.ContainsFunc(pod.Spec.InitContainers, func(c corev1.Container) bool { return c.RestartPolicy != nil })
+}
+
 func exitCode(c suite.Case, pod *corev1.Pod) int {
 	if c.Group == suite.Config {
 		return 78
@@ -52,7 +57,7 @@ func exitCode(c suite.Case, pod *corev1.Pod) int {
 			return 0
 		}
 	}
-	if pod.Spec.RestartPolicy == corev1.RestartPolicyOnFailure && len(pod.Spec.InitContainers) == 0 {
+	if pod.Spec.RestartPolicy == corev1.RestartPolicyOnFailure {
 		return 0
 	}
 	if c.Condition.Status == "Unknown" {
@@ -71,9 +76,41 @@ func mayTryAgain(job *batchv1.Job, pod *corev1.Pod) bool {
 	}
 	failed := int(job.Status.Failed)
 	if slices.Contains(pod.Finalizers, batchv1.JobTrackingFinalizer) {
-		failed++
+		switch policyAction(job, pod) {
+		case batchv1.PodFailurePolicyActionFailJob:
+			return *job.Spec.Suspend
+		case batchv1.PodFailurePolicyActionCount:
+			failed++
+		}
 	}
-	return failed <= int(*job.Spec.BackoffLimit) || job.Spec.PodFailurePolicy != nil || *job.Spec.Suspend
+	return failed <= int(*job.Spec.BackoffLimit) || *job.Spec.Suspend
+}
+
+// policyAction is that of the first rule which matches the Pod's conditions, or
+// the adapter's exit code and the reporter's, which is 143.
+func policyAction(job *batchv1.Job, pod *corev1.Pod) batchv1.PodFailurePolicyAction {
+	if job.Spec.PodFailurePolicy == nil {
+		return batchv1.PodFailurePolicyActionCount
+	}
+	codes := map[string]int32{"status-reporter": 143}
+	for _, s := range pod.Status.ContainerStatuses {
+		if s.State.Terminated != nil && s.Name != "status-reporter" {
+			codes[s.Name] = s.State.Terminated.ExitCode
+		}
+	}
+	for _, rule := range job.Spec.PodFailurePolicy.Rules {
+		for _, want := range rule.OnPodConditions {
+			for _, c := range pod.Status.Conditions {
+				if c.Type == want.Type && c.Status == want.Status {
+					return rule.Action
+				}
+			}
+		}
+		if on := rule.OnExitCodes; on != nil && slices.Contains(on.Values, codes[*on.ContainerName]) {
+			return rule.Action
+		}
+	}
+	return batchv1.PodFailurePolicyActionCount
 }
 
 func TestSuiteObjects(t *testing.T) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,10 +28,14 @@ type entry struct {
 	Name        string            `json:"name"`
 	Description string            `json:"description"`
 	Env         map[string]string `json:"env,omitempty"`     // for the reporter
-	Do          string            `json:"do,omitempty"`      // once the adapter has said "ready": evict or delete the Pod, suspend the Job
+	Do          string            `json:"do,omitempty"`      // once the adapter has said "ready", see playing.do
 	Within      float64           `json:"within,omitempty"`  // seconds from the adapter's last "now" to the report; 0: no limit
 	Endless     bool              `json:"endless,omitempty"` // the Job does not end by itself
 	ExitCode    int               `json:"exitCode"`          // of the last Pod's reporter
+
+	Restarts     int32 `json:"restarts,omitempty"`     // of the last Pod's reporter
+	SidecarFirst bool  `json:"sidecarFirst,omitempty"` // as a native sidecar alone, before the Job's own init containers
+	Needs        needs `json:"needs,omitzero"`
 }
 
 // testCase is one Job to run.
@@ -38,7 +43,7 @@ type testCase struct {
 	entry
 	sidecar bool // the reporter is a native sidecar
 	job     *batchv1.Job
-	want    []condition // in this order, and no other
+	want    conditions // in this order, and no other
 }
 
 func (c testCase) String() string {
@@ -96,16 +101,12 @@ func load(o options) (cases []testCase, err error) {
 		}
 		for _, e := range index.Cases {
 			c := testCase{entry: e, sidecar: sidecar}
-			if !o.only.MatchString(c.String()) {
+			if !o.only.MatchString(c.String()) || c.SidecarFirst && !sidecar {
 				continue
 			}
-			if c.job, err = readJob(filepath.Join(o.cases, e.Name+".job.yaml"), images); err != nil {
+			if err := c.read(o.cases, images); err != nil {
 				return nil, err
 			}
-			if c.want, err = readConditions(o.cases, e.Name, sidecar); err != nil {
-				return nil, err
-			}
-			c.job.Name = c.String()
 			if err := c.graft(deployed); err != nil {
 				return nil, fmt.Errorf("%s: %w", name, err)
 			}
@@ -118,26 +119,38 @@ func load(o options) (cases []testCase, err error) {
 	return cases, nil
 }
 
-// readConditions reads NAME.condition.json and, where there is one, what comes
-// before it. A sidecar may have its own.
-func readConditions(dir, name string, sidecar bool) (want []condition, err error) {
-	for _, part := range []string{".before", ""} {
-		var c condition
-		err := error(fs.ErrNotExist)
-		if sidecar {
-			err = readJSON(filepath.Join(dir, name+part+".sidecar.condition.json"), &c)
-		}
-		if errors.Is(err, fs.ErrNotExist) {
-			err = readJSON(filepath.Join(dir, name+part+".condition.json"), &c)
-		}
-		switch {
-		case err == nil:
-			want = append(want, c)
-		case part == "" || !errors.Is(err, fs.ErrNotExist):
-			return nil, err
+// read reads the case's Job and the conditions that it must carry. A sidecar's
+// may differ.
+func (c *testCase) read(dir string, images *strings.Replacer) (err error) {
+	if c.job, err = readJob(filepath.Join(dir, c.Name+".job.yaml"), images); err != nil {
+		return err
+	}
+	c.job.Name = c.String()
+	for i := range c.job.Spec.Template.Spec.Volumes { // two Jobs must not share a directory of the node
+		if h := c.job.Spec.Template.Spec.Volumes[i].HostPath; h != nil {
+			h.Path = filepath.Join(h.Path, c.job.Name)
 		}
 	}
-	return want, nil
+	err = error(fs.ErrNotExist)
+	if c.sidecar {
+		err = readJSON(filepath.Join(dir, c.Name+".sidecar.condition.json"), &c.want)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		err = readJSON(filepath.Join(dir, c.Name+".condition.json"), &c.want)
+	}
+	return err
+}
+
+// conditions are one or, in order, several.
+type conditions []condition
+
+func (c *conditions) UnmarshalJSON(data []byte) error {
+	if !bytes.HasPrefix(data, []byte("[")) {
+		data = slices.Concat([]byte("["), data, []byte("]"))
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	return dec.Decode((*[]condition)(c))
 }
 
 func readJSON(path string, into any) error {
@@ -167,7 +180,8 @@ func readJob(path string, images *strings.Replacer) (*batchv1.Job, error) {
 
 // graft takes the reporter out of a Job as users deploy it, with all that it
 // needs of its Pod, and puts it beside the case's adapter, which gets the
-// deployed adapter's rights.
+// deployed adapter's rights, as its init containers do. What the case itself has
+// of this is kept.
 func (c *testCase) graft(deployed *batchv1.Job) error {
 	from, to := &deployed.Spec.Template.Spec, &c.job.Spec.Template.Spec
 	list, into := from.Containers, &to.Containers
@@ -185,16 +199,27 @@ func (c *testCase) graft(deployed *batchv1.Job) error {
 		reporter.Env = slices.DeleteFunc(reporter.Env, func(e corev1.EnvVar) bool { return e.Name == name })
 		reporter.Env = append(reporter.Env, corev1.EnvVar{Name: name, Value: value})
 	}
-	*into = append(*into, reporter)
+	if adapter := slices.IndexFunc(from.Containers, func(c corev1.Container) bool { return !isReporter(c) }); adapter >= 0 {
+		for _, theirs := range [][]corev1.Container{to.InitContainers, to.Containers} {
+			for i := range theirs {
+				theirs[i].SecurityContext = cmp.Or(theirs[i].SecurityContext, from.Containers[adapter].SecurityContext)
+			}
+		}
+	}
+	if c.SidecarFirst {
+		*into = slices.Insert(*into, 0, reporter)
+	} else {
+		*into = append(*into, reporter)
+	}
 	for _, v := range from.Volumes {
-		if slices.ContainsFunc(reporter.VolumeMounts, func(m corev1.VolumeMount) bool { return m.Name == v.Name }) {
+		mounted := slices.ContainsFunc(reporter.VolumeMounts, func(m corev1.VolumeMount) bool { return m.Name == v.Name })
+		own := slices.ContainsFunc(to.Volumes, func(has corev1.Volume) bool { return has.Name == v.Name })
+		if mounted && !own {
 			to.Volumes = append(to.Volumes, v)
 		}
 	}
-	if adapter := slices.IndexFunc(from.Containers, func(c corev1.Container) bool { return !isReporter(c) }); adapter >= 0 {
-		to.Containers[0].SecurityContext = from.Containers[adapter].SecurityContext
-	}
 	to.SecurityContext = from.SecurityContext
 	to.ServiceAccountName, to.AutomountServiceAccountToken = from.ServiceAccountName, from.AutomountServiceAccountToken
+	to.TerminationGracePeriodSeconds = cmp.Or(to.TerminationGracePeriodSeconds, from.TerminationGracePeriodSeconds)
 	return nil
 }

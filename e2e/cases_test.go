@@ -35,8 +35,8 @@ func TestGraft(t *testing.T) {
 		pod := c.job.Spec.Template.Spec
 		containers := slices.Concat(pod.InitContainers, pod.Containers)
 		i := slices.IndexFunc(containers, func(c corev1.Container) bool { return c.Name == reporterName })
-		if len(containers) != 2 || len(pod.InitContainers) == 1 != c.sidecar || i < 0 {
-			t.Fatalf("%s: %d containers; want one adapter and one reporter", c, len(containers))
+		if want := c.place(); i != want || pod.Containers[0].Name != "adapter" {
+			t.Fatalf("%s: container %d of %d is the reporter, want %d", c, i, len(containers), want)
 		}
 		env := map[string]string{}
 		for _, e := range containers[i].Env {
@@ -58,9 +58,42 @@ func TestGraft(t *testing.T) {
 		if len(containers[i].VolumeMounts) == 0 || pod.ServiceAccountName != "status-reporter-sa" {
 			t.Errorf("%s: the reporter has no volume mounts or no ServiceAccount", c)
 		}
-		if pod.SecurityContext == nil || pod.Containers[0].SecurityContext == nil {
-			t.Errorf("%s: the adapter has more rights than the deployed one", c)
+		for _, other := range containers {
+			if pod.SecurityContext == nil || other.SecurityContext == nil {
+				t.Errorf("%s: %s has more rights than the deployed one", c, other.Name)
+			}
 		}
+		if pod.TerminationGracePeriodSeconds == nil {
+			t.Errorf("%s: not the deployed grace period", c)
+		}
+	}
+}
+
+// place is where the reporter must be among all containers of the case.
+func (c testCase) place() int {
+	all := len(c.job.Spec.Template.Spec.InitContainers) + len(c.job.Spec.Template.Spec.Containers)
+	switch {
+	case c.SidecarFirst:
+		return 0
+	case c.sidecar:
+		return all - 2
+	}
+	return all - 1
+}
+
+func TestHostPathsAreOfOneJob(t *testing.T) {
+	seen := map[string]bool{}
+	for _, c := range loadAll(t) {
+		for _, v := range c.job.Spec.Template.Spec.Volumes {
+			if v.HostPath != nil && (seen[v.HostPath.Path] || !strings.HasPrefix(v.HostPath.Path, "/tmp/status-reporter-e2e/")) {
+				t.Errorf("%s: %s is another's", c, v.HostPath.Path)
+			} else if v.HostPath != nil {
+				seen[v.HostPath.Path] = true
+			}
+		}
+	}
+	if len(seen) == 0 {
+		t.Error("no volume outlives its Pod")
 	}
 }
 
@@ -98,12 +131,12 @@ func TestFilesAreTheIndex(t *testing.T) {
 	want := map[string]bool{"index.json": true, "README.md": true}
 	for _, c := range loadAll(t) {
 		want[c.Name+".job.yaml"], want[c.Name+".condition.json"] = true, true
-		if len(c.want) > 1 {
-			want[c.Name+".before.condition.json"] = true
-		}
 	}
 	got := map[string]bool{}
 	err := fs.WalkDir(os.DirFS(casesDir), ".", func(path string, d fs.DirEntry, err error) error {
+		if own, ok := strings.CutSuffix(path, ".sidecar.condition.json"); ok {
+			path = own + ".condition.json" // which may differ, or not
+		}
 		if err == nil && !d.IsDir() {
 			got[path] = true
 		}
@@ -127,15 +160,19 @@ func TestConditionsAreCanonical(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var c condition
-		if err := readJSON(path, &c); err != nil {
+		var all conditions
+		if err := readJSON(path, &all); err != nil {
 			t.Fatal(err)
+		}
+		var canonical any = all
+		if len(all) == 1 {
+			canonical = all[0]
 		}
 		var b bytes.Buffer
 		enc := json.NewEncoder(&b)
 		enc.SetEscapeHTML(false)
 		enc.SetIndent("", "  ")
-		if err := enc.Encode(c); err != nil {
+		if err := enc.Encode(canonical); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(b.String(), string(data)); diff != "" {

@@ -23,6 +23,7 @@ import (
 // socket that no other user can open.
 type cluster struct {
 	namespace string
+	version   version
 	client    *http.Client
 	proxy     *exec.Cmd
 	dir       string // of the socket
@@ -35,16 +36,16 @@ const (
 
 // connect makes the namespace. Without an error the caller must close.
 func connect(ctx context.Context, out io.Writer) (*cluster, error) {
-	version, err := kubectl(ctx, nil, "version")
+	versions, err := kubectl(ctx, nil, "version")
 	if err != nil {
 		return nil, fmt.Errorf("no cluster: %w", err)
 	}
 	c := &cluster{namespace: fmt.Sprintf("status-reporter-e2e-%05x", rand.N(1<<20))}
-	for line := range strings.Lines(version) {
-		if strings.HasPrefix(line, "Server Version:") {
-			fmt.Fprintf(out, "%s, namespace %s\n", strings.TrimSpace(line), c.namespace)
-		}
+	_, server, _ := strings.Cut(versions, "Server Version:")
+	if c.version, err = versionIn(server); err != nil {
+		return nil, err
 	}
+	fmt.Fprintf(out, "Server Version: %s, namespace %s\n", strings.TrimSpace(server), c.namespace)
 	if c.dir, err = os.MkdirTemp("", "e2e-"); err != nil {
 		return nil, err
 	}

@@ -45,7 +45,7 @@ func (p *playing) missing() (missing, hopeless string) {
 		return fmt.Sprintf("condition %+v", p.want[len(p.history)]), ""
 	case !p.Endless && p.ended() == "":
 		return "the Job's end", ""
-	case p.exit() == nil && !(p.sidecar && p.Endless):
+	case p.exit() == nil && !p.evicted() && !(p.sidecar && p.Endless):
 		return "the reporter's exit code", ""
 	}
 	if _, ok := p.claim(); !ok && p.ExitCode != misconfigured {
@@ -94,6 +94,12 @@ func (p *playing) exit() *corev1.ContainerStateTerminated {
 	return s.LastTerminationState.Terminated
 }
 
+// evicted reports whether the kubelet has evicted the last Pod. It then makes up
+// restarts and exit codes of what it no longer sees.
+func (p *playing) evicted() bool {
+	return len(p.runs) > 0 && p.runs[len(p.runs)-1].Status.Reason == "Evicted"
+}
+
 // claim is the line in which a reporter says that the last condition stands.
 func (p *playing) claim() (claim line, ok bool) {
 	for _, pod := range p.runs {
@@ -129,12 +135,15 @@ func (p *playing) judge(slack time.Duration) result {
 			fault("the condition does not stand: %+v", p.current.Status.Conditions)
 		}
 	}
-	if exit := p.exit(); exit != nil && int(exit.ExitCode) != p.ExitCode {
+	if exit := p.exit(); exit != nil && !p.evicted() && int(exit.ExitCode) != p.ExitCode {
 		fault("the reporter ended with exit code %d, want %d", exit.ExitCode, p.ExitCode)
 	}
-	if len(p.runs) > 0 {
-		if s := status(p.runs[len(p.runs)-1].Pod, reporterName); s != nil && s.RestartCount > 0 && p.ExitCode != misconfigured {
-			fault("the reporter was started %d times", s.RestartCount+1)
+	for _, c := range p.late {
+		fault("%+v came when the Pod had ended", c)
+	}
+	if len(p.runs) > 0 && !p.evicted() {
+		if s := status(p.runs[len(p.runs)-1].Pod, reporterName); s != nil && s.RestartCount != p.Restarts && p.ExitCode != misconfigured {
+			fault("the reporter was started again %d times, want %d", s.RestartCount, p.Restarts)
 		}
 	}
 	if p.measure(&r); r.limit > 0 {

@@ -14,13 +14,48 @@ import (
 var (
 	began   = time.Date(2026, 1, 15, 9, 0, 0, 0, time.UTC)
 	crashed = condition{"Available", "False", "AdapterExitedWithError", "Adapter container exited with code 1: Error"}
+	interim = condition{"Available", "False", "AdapterInterrupted", "the reporter received SIGTERM" + stillStopping}
 	cut     = condition{"Available", "Unknown", "AdapterInterrupted", "the Pod is being deleted"}
 )
+
+// evicted is a Pod that the kubelet has evicted: an interim report stood before it
+// was Failed, and all holds.
+func evicted() *playing {
+	p := &playing{testCase: testCase{entry: entry{Name: "volume-full"}, want: conditions{interim}}}
+	p.runs = []*podRun{{Pod: pod(corev1.ContainerState{}), reporter: []line{reported(time.Second, interim)}}}
+	p.sawJob(job(interim))
+	p.sawJob(job(interim, condition{"Failed", "True", "BackoffLimitExceeded", ""}))
+	fail(p.runs[0].Pod)
+	return p
+}
+
+func fail(pod *corev1.Pod) {
+	pod.Status.Phase, pod.Status.Reason = corev1.PodFailed, "Evicted"
+	pod.Status.ContainerStatuses[1].RestartCount = 1
+	pod.Status.ContainerStatuses[1].State.Terminated = &corev1.ContainerStateTerminated{ExitCode: 137, Reason: "ContainerStatusUnknown"}
+}
+
+func TestEvicted(t *testing.T) {
+	p := evicted()
+	if missing, hopeless := p.missing(); missing != "" || hopeless != "" {
+		t.Errorf("missing %q, hopeless %q", missing, hopeless)
+	}
+	if faults := p.judge(0).faults; len(faults) > 0 {
+		t.Errorf("faults: %q", faults)
+	}
+	for name, runs := range map[string][]*podRun{"after the Pod's end": evicted().runs, "without a Pod": nil} {
+		late := &playing{testCase: p.testCase, runs: runs}
+		late.sawJob(job(interim))
+		if faults := late.judge(0).faults; len(faults) == 0 || !strings.Contains(faults[0], "when the Pod had ended") {
+			t.Errorf("%s: faults: %q", name, faults)
+		}
+	}
+}
 
 // crash is a crash that was reported 0.7 s after it: all holds.
 func crash() *playing {
 	p := &playing{testCase: testCase{
-		entry: entry{Name: "crash", Within: 1.5, ExitCode: 1}, want: []condition{crashed},
+		entry: entry{Name: "crash", Within: 1.5, ExitCode: 1}, want: conditions{crashed},
 	}}
 	p.sawJob(job(crashed))
 	p.sawJob(job(crashed, condition{"Failed", "True", "BackoffLimitExceeded", ""}))
@@ -82,7 +117,7 @@ func TestFallsShort(t *testing.T) {
 		"one after it":        {func(p *playing) { p.sawJob(job(cut)) }, "want none"},
 		"lost at the end":     {func(p *playing) { p.sawJob(job()) }, "does not stand"},
 		"exit code":           {func(p *playing) { p.ExitCode = 0 }, "exit code 1, want 0"},
-		"started again":       {func(p *playing) { p.runs[0].Status.ContainerStatuses[1].RestartCount = 1 }, "started 2 times"},
+		"started again":       {func(p *playing) { p.runs[0].Status.ContainerStatuses[1].RestartCount = 1 }, "started again 1 times, want 0"},
 		"too slow":            {func(p *playing) { p.runs[0].reporter[1].at = began.Add(1600 * time.Millisecond) }, "the limit is 1.5 s"},
 		"no claim":            {func(p *playing) { p.runs[0].reporter = nil }, "no time could be taken"},
 		"claim of another":    {func(p *playing) { p.runs[0].reporter = []line{reported(0, cut)} }, "no time could be taken"},

@@ -75,17 +75,31 @@ func run(ctx context.Context, stop func(), o options, out io.Writer) (err error)
 	if err := c.applyRoles(ctx, o.deploy); err != nil {
 		return err
 	}
+	cases, lacking := split(cases, c.version, out)
 	began := time.Now()
 	results := playAll(ctx, c, cases, o, out)
 	if ctx.Err() != nil {
 		return errors.New("interrupted")
 	}
 	held := table(out, results)
-	fmt.Fprintf(out, "%d of %d hold, in %s\n", held, len(cases), time.Since(began).Round(time.Second))
+	fmt.Fprintf(out, "%d of %d hold, %d skipped, in %s\n", held, len(cases), lacking, time.Since(began).Round(time.Second))
 	if held < len(cases) {
 		return errShort
 	}
 	return nil
+}
+
+// split names the cases that the cluster cannot play, and returns the others.
+func split(cases []testCase, has version, out io.Writer) (able []testCase, lacking int) {
+	for _, c := range cases {
+		if why := c.lacks(has); why != "" {
+			fmt.Fprintf(out, "skip  %s: %s\n", c, why)
+			lacking++
+			continue
+		}
+		able = append(able, c)
+	}
+	return able, lacking
 }
 
 // playAll plays the cases, a few at a time, and returns the results in the

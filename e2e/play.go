@@ -15,9 +15,13 @@ import (
 )
 
 const (
-	caseTime = 2 * time.Minute
+	caseTime = 4 * time.Minute // a kubelet looks at its volumes once a minute or so
 	tick     = 50 * time.Millisecond
 )
+
+// stillStopping ends the message of an interim report. All that it is good for
+// is that it stands before the Pod has ended.
+const stillStopping = " (the Pod is being stopped; a result may still follow)"
 
 // playing is one case at work: all that has been seen of it so far.
 type playing struct {
@@ -28,6 +32,7 @@ type playing struct {
 	current *batchv1.Job
 	history []condition // each that the Job has carried, in turn
 	stood   time.Time   // when the last of them was seen
+	late    []condition // those of the history that were to come before the Pod's end, and did not
 	runs    []*podRun   // in the order of their coming
 }
 
@@ -35,7 +40,8 @@ type playing struct {
 type podRun struct {
 	*corev1.Pod
 	adapter, reporter []line
-	ended             time.Time // when the adapter's first end was seen
+	ends              int32     // of the adapter
+	ended             time.Time // when the last of them was seen
 }
 
 // play runs one case to its end, or until it cannot hold any more.
@@ -94,6 +100,9 @@ func (p *playing) sawJob(job *batchv1.Job) {
 	p.current = job
 	if c := conditionOf(job, p.want[0].Type); c != nil && (len(p.history) == 0 || *c != p.history[len(p.history)-1]) {
 		p.history, p.stood = append(p.history, *c), time.Now()
+		if n := len(p.runs); strings.HasSuffix(c.Message, stillStopping) && (n == 0 || p.runs[n-1].Status.Phase == corev1.PodFailed) {
+			p.late = append(p.late, *c)
+		}
 	}
 }
 
@@ -124,8 +133,8 @@ func (p *playing) sawPod(ctx context.Context, all *sync.WaitGroup, pod *corev1.P
 	for _, known := range p.runs {
 		if known.UID == pod.UID {
 			known.Pod = pod
-			if s := status(pod, "adapter"); known.ended.IsZero() && s != nil && (s.State.Terminated != nil || s.RestartCount > 0) {
-				known.ended = time.Now()
+			if n := ends(status(pod, "adapter")); n > known.ends {
+				known.ends, known.ended = n, time.Now()
 			}
 			return
 		}
@@ -141,6 +150,17 @@ func (p *playing) sawPod(ctx context.Context, all *sync.WaitGroup, pod *corev1.P
 			})
 		})
 	}
+}
+
+// ends counts the ends of a container.
+func ends(s *corev1.ContainerStatus) int32 {
+	switch {
+	case s == nil:
+		return 0
+	case s.State.Terminated != nil:
+		return s.RestartCount + 1
+	}
+	return s.RestartCount
 }
 
 // ready tells that adapter and reporter are at work.
@@ -164,9 +184,15 @@ func (p *playing) firstPod() string {
 	return p.runs[0].Name
 }
 
+// do evicts or deletes the Pod, suspends the Job, or fills the Pod's volume, which
+// the kubelet evicts it for.
 func (p *playing) do(ctx context.Context, pod string) error {
 	const jsonType, mergeType = "application/json", "application/merge-patch+json"
 	switch p.Do {
+	case "fill":
+		_, err := kubectl(ctx, nil, "exec", "--namespace", p.namespace, pod, "--container", "adapter", "--",
+			"dd", "if=/dev/zero", "of=/results/fill", "bs=1M", "count=24")
+		return err
 	case "evict":
 		eviction := map[string]any{"apiVersion": "policy/v1", "kind": "Eviction", "metadata": map[string]string{"name": pod}}
 		return p.send(ctx, http.MethodPost, p.pods()+"/"+pod+"/eviction", jsonType, eviction)

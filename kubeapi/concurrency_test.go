@@ -35,7 +35,7 @@ func TestConcurrency(t *testing.T) {
 		for range 4 {
 			worker(func() error { _, err := w.c.GetPod(ctx, true); return err })
 			worker(func() error { _, err := w.c.GetJob(ctx); return err })
-			worker(func() error { _, err := w.c.PatchJob(ctx, w.meant(), report()); return err })
+			worker(func() error { _, err := w.c.PatchJobStatus(ctx, w.meant(), report()); return err })
 			worker(func() error {
 				return w.c.WatchPod(ctx, "", func() {}, func(apiwatch.Event) {})
 			})

@@ -170,7 +170,7 @@ func TestRequestsOfEndedClientsDoNotArrive(t *testing.T) {
 		w.s.FreezeConnections()
 		ctx, cancel := context.WithTimeout(w.Context(), time.Second)
 		defer cancel()
-		if _, err := w.c.PatchJob(ctx, w.meant(), report()); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := w.c.PatchJobStatus(ctx, w.meant(), report()); !errors.Is(err, context.DeadlineExceeded) {
 			w.Fatalf("got %v, want the context's end", err)
 		}
 		w.c.Close()

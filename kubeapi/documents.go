@@ -39,20 +39,24 @@ type metadata struct {
 	OwnerReferences            []metav1.OwnerReference `json:"ownerReferences"`
 	Finalizers                 []string                `json:"finalizers"`
 	Annotations                struct {
+		CompletionIndex   string `json:"batch.kubernetes.io/job-completion-index"`
 		IndexFailureCount string `json:"batch.kubernetes.io/job-index-failure-count"`
 	} `json:"annotations"`
 }
 
 func (m *metadata) meta() metav1.ObjectMeta {
-	var annotations map[string]string
-	if n := m.Annotations.IndexFailureCount; n != "" {
-		annotations = map[string]string{batchv1.JobIndexFailureCountAnnotation: n}
-	}
-	return metav1.ObjectMeta{
+	meta := metav1.ObjectMeta{
 		Name: m.Name, UID: m.UID, ResourceVersion: m.ResourceVersion,
 		DeletionTimestamp: m.DeletionTimestamp, DeletionGracePeriodSeconds: m.DeletionGracePeriodSeconds,
-		OwnerReferences: m.OwnerReferences, Finalizers: m.Finalizers, Annotations: annotations,
+		OwnerReferences: m.OwnerReferences, Finalizers: m.Finalizers,
 	}
+	if n := m.Annotations.CompletionIndex; n != "" {
+		metav1.SetMetaDataAnnotation(&meta, batchv1.JobCompletionIndexAnnotation, n)
+	}
+	if n := m.Annotations.IndexFailureCount; n != "" {
+		metav1.SetMetaDataAnnotation(&meta, batchv1.JobIndexFailureCountAnnotation, n)
+	}
+	return meta
 }
 
 type container struct {

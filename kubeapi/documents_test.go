@@ -67,7 +67,9 @@ func TestWhatIsRead(t *testing.T) {
 		wantPod := w.s.UpdatePod(namespace, podName, func(p *corev1.Pod) {
 			p.OwnerReferences = []metav1.OwnerReference{{APIVersion: "batch/v1", Kind: "Job", Name: jobName, UID: w.job.UID, Controller: &yes}}
 			p.Finalizers = []string{batchv1.JobTrackingFinalizer}
-			p.Annotations = map[string]string{batchv1.JobIndexFailureCountAnnotation: "2", "example.com/other": "of no interest"}
+			p.Annotations = map[string]string{
+				batchv1.JobCompletionIndexAnnotation: "1", batchv1.JobIndexFailureCountAnnotation: "2", "example.com/other": "of no interest",
+			}
 			p.DeletionTimestamp, p.DeletionGracePeriodSeconds = &at, &grace
 			p.Spec, p.Status = *pod.DeepCopy(), *podStatus.DeepCopy()
 			p.Spec.NodeName, p.Status.PodIP = "node-1", "10.1.2.3" // of no interest

@@ -60,7 +60,7 @@ func TestGoAway(t *testing.T) {
 		if err := w.getJob(); err != nil {
 			t.Errorf("GET %d: %v", i, err)
 		}
-		if _, err := c.PatchJob(t.Context(), metav1.Preconditions{}, report()); err != nil {
+		if _, err := c.PatchJobStatus(t.Context(), metav1.Preconditions{}, report()); err != nil {
 			t.Errorf("PATCH %d: %v", i, err)
 		}
 	}

@@ -104,7 +104,7 @@ func (w *world) getJob() error {
 }
 
 func (w *world) patch() error {
-	_, err := w.c.PatchJob(w.Context(), w.meant(), report())
+	_, err := w.c.PatchJobStatus(w.Context(), w.meant(), report())
 	return err
 }
 

@@ -149,7 +149,7 @@ type jobPatch struct {
 	} `json:"status"`
 }
 
-// PatchJob sets the condition of what, and its labels and annotations where it
+// PatchJobStatus sets the condition of what, and its labels and annotations where it
 // has any, and returns the Job as it stands then. Only a Job that carries the
 // condition is a success. On is the Job that is meant: with a UID the server
 // refuses another Job of the same name (422), with a resourceVersion one that
@@ -158,7 +158,7 @@ type jobPatch struct {
 // It is a strategic merge patch because only that merges conditions by their
 // type: a merge patch or server-side apply would drop those of the Job
 // controller.
-func (c *Client) PatchJob(ctx context.Context, on metav1.Preconditions, what *batchv1.Job) (*batchv1.Job, error) {
+func (c *Client) PatchJobStatus(ctx context.Context, on metav1.Preconditions, what *batchv1.Job) (*batchv1.Job, error) {
 	if n := len(what.Status.Conditions); n != 1 {
 		return nil, fmt.Errorf("a report is one condition, not %d", n)
 	}

@@ -42,7 +42,7 @@ func BenchmarkPatch(b *testing.B) {
 	report := &batchv1.Job{Status: batchv1.JobStatus{Conditions: []batchv1.JobCondition{condition}}}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := c.PatchJob(b.Context(), metav1.Preconditions{UID: &job.UID}, report); err != nil {
+		if _, err := c.PatchJobStatus(b.Context(), metav1.Preconditions{UID: &job.UID}, report); err != nil {
 			b.Fatal(err)
 		}
 	}

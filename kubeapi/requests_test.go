@@ -53,7 +53,7 @@ func TestRequests(t *testing.T) {
 				t.Fatalf("GetPod: %v, %v", pod, err)
 			}
 		}
-		after, err := w.c.PatchJob(w.Context(), w.meant(), report())
+		after, err := w.c.PatchJobStatus(w.Context(), w.meant(), report())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -129,7 +129,7 @@ func TestPatchBodies(t *testing.T) {
 			if tt.change != nil {
 				tt.change(what)
 			}
-			_, err := w.c.PatchJob(w.Context(), tt.on, what)
+			_, err := w.c.PatchJobStatus(w.Context(), tt.on, what)
 			if code(err) != tt.code || (err == nil) != (tt.code == 0) {
 				t.Errorf("%s: %v, want code %d", tt.name, err, tt.code)
 			}
@@ -153,7 +153,7 @@ func TestPatchBodies(t *testing.T) {
 func TestPatchIsOneCondition(t *testing.T) {
 	bubble(t, func(w *world) {
 		for _, conditions := range [][]batchv1.JobCondition{nil, {}, {condition, {Type: "Ready", Status: "True"}}} {
-			_, err := w.c.PatchJob(w.Context(), w.meant(), &batchv1.Job{Status: batchv1.JobStatus{Conditions: conditions}})
+			_, err := w.c.PatchJobStatus(w.Context(), w.meant(), &batchv1.Job{Status: batchv1.JobStatus{Conditions: conditions}})
 			if err == nil || len(w.s.Requests()) != 0 {
 				t.Errorf("%d conditions: %v, %d requests", len(conditions), err, len(w.s.Requests()))
 			}
@@ -196,7 +196,7 @@ func TestHeaders(t *testing.T) {
 			c.GetPod(t.Context(), false)
 			c.GetJob(t.Context())
 			c.WatchPod(t.Context(), "", func() {}, func(apiwatch.Event) {})
-			c.PatchJob(t.Context(), metav1.Preconditions{}, report())
+			c.PatchJobStatus(t.Context(), metav1.Preconditions{}, report())
 
 			read := http.Header{
 				"Authorization": {"Bearer the-token"}, // the file's newline is not part of it
@@ -230,7 +230,7 @@ func TestNamesAreEscaped(t *testing.T) {
 	c.GetPod(t.Context(), true)
 	c.GetJob(t.Context())
 	c.WatchPod(t.Context(), "1&2", func() {}, func(apiwatch.Event) {})
-	c.PatchJob(t.Context(), metav1.Preconditions{}, report())
+	c.PatchJobStatus(t.Context(), metav1.Preconditions{}, report())
 	want := []string{
 		"/api/v1/namespaces/n%3F%23%25s/pods/p&=%20%3F?resourceVersion=0",
 		"/apis/batch/v1/namespaces/n%3F%23%25s/jobs/j%3F%23%25s",

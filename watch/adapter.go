@@ -19,9 +19,9 @@ type roles struct {
 	sidecar  bool              // the reporter is a native sidecar
 }
 
-// assign finds the roles. Name is ADAPTER_CONTAINER_NAME, empty to detect the
+// findContainers finds the roles. Name is ADAPTER_CONTAINER_NAME, empty to detect the
 // adapter; own are the names of the reporter's variables.
-func assign(pod *corev1.Pod, name string, own []string) (roles, error) {
+func findContainers(pod *corev1.Pod, name string, own []string) (roles, error) {
 	var r roles
 	r.reporter, r.sidecar = reporter(&pod.Spec, own)
 	all := slices.Concat(pod.Spec.Containers, pod.Spec.InitContainers)
@@ -50,11 +50,11 @@ func reporter(spec *corev1.PodSpec, own []string) (found *corev1.Container, side
 	all := slices.Concat(spec.InitContainers, spec.Containers)
 	for i := range all {
 		c := &all[i]
-		native := i < len(spec.InitContainers) && c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways
+		native := i < len(spec.InitContainers) && isNative(c)
 		if c.Name == reporterName {
 			return c, native
 		}
-		switch n := carried(c, own); {
+		switch n := countEnv(c, own); {
 		case n > most:
 			found, sidecar, most = c, native, n
 		case n == most:
@@ -64,7 +64,7 @@ func reporter(spec *corev1.PodSpec, own []string) (found *corev1.Container, side
 	return found, sidecar
 }
 
-func carried(c *corev1.Container, own []string) (n int) {
+func countEnv(c *corev1.Container, own []string) (n int) {
 	for _, name := range own {
 		if slices.ContainsFunc(c.Env, func(v corev1.EnvVar) bool { return v.Name == name }) {
 			n++
@@ -83,16 +83,14 @@ func status(pod *corev1.Pod, name string) *corev1.ContainerStatus {
 	return nil
 }
 
-// restarts tells whether the kubelet would start the container again after
+// restarts reports whether the kubelet would start the container again after
 // this exit code, as ShouldContainerBeRestarted does: the container's rules,
 // then its own policy, then the Pod's.
 func restarts(c *corev1.Container, pod corev1.RestartPolicy, code int32) bool {
 	policy := pod
 	if c.RestartPolicy != nil {
-		for _, rule := range c.RestartPolicyRules {
-			if matches(rule.ExitCodes, code) {
-				return true // every action there is restarts it
-			}
+		if restartRule(c, code) != nil {
+			return true // every action there is restarts it
 		}
 		policy = corev1.RestartPolicy(*c.RestartPolicy)
 	}
@@ -103,6 +101,65 @@ func restarts(c *corev1.Container, pod corev1.RestartPolicy, code int32) bool {
 		return code != 0
 	}
 	return false
+}
+
+// restartRule is the first of the container's rules that matches; nil: none.
+func restartRule(c *corev1.Container, code int32) *corev1.ContainerRestartRule {
+	i := slices.IndexFunc(c.RestartPolicyRules, func(rule corev1.ContainerRestartRule) bool { return matches(rule.ExitCodes, code) })
+	if i < 0 || c.RestartPolicy == nil {
+		return nil
+	}
+	return &c.RestartPolicyRules[i]
+}
+
+// restartsAll reports whether a container's end may have all of them started again.
+func restartsAll(pod *corev1.Pod) bool {
+	return slices.ContainsFunc(specs(pod), func(c corev1.Container) bool {
+		return slices.ContainsFunc(c.RestartPolicyRules, func(rule corev1.ContainerRestartRule) bool {
+			return rule.Action == corev1.ContainerRestartRuleActionRestartAllContainers
+		})
+	})
+}
+
+// restartingAll reports whether that is happening: the kubelet says so, or a
+// container has ended in the way that brings it about.
+func restartingAll(pod *corev1.Pod) bool {
+	for i := range pod.Status.Conditions {
+		if c := &pod.Status.Conditions[i]; c.Type == corev1.AllContainersRestarting && c.Status == corev1.ConditionTrue {
+			return true
+		}
+	}
+	return slices.ContainsFunc(specs(pod), func(c corev1.Container) bool {
+		s := status(pod, c.Name)
+		if s == nil || s.State.Terminated == nil {
+			return false
+		}
+		rule := restartRule(&c, s.State.Terminated.ExitCode)
+		return rule != nil && rule.Action == corev1.ContainerRestartRuleActionRestartAllContainers
+	})
+}
+
+// mayRestart reports whether the adapter may have been started before in this
+// Pod, so that its volumes may hold what an earlier run left. A native sidecar
+// beside it is started again without it.
+func mayRestart(pod *corev1.Pod, adapter *corev1.Container) bool {
+	if pod.Spec.RestartPolicy != corev1.RestartPolicyNever {
+		return true
+	}
+	if adapter != nil && adapter.RestartPolicy != nil && *adapter.RestartPolicy != corev1.ContainerRestartPolicyNever {
+		return true
+	}
+	return slices.ContainsFunc(specs(pod), func(c corev1.Container) bool { return len(c.RestartPolicyRules) > 0 })
+}
+
+// specs are all of the Pod's containers, init containers first.
+func specs(pod *corev1.Pod) []corev1.Container {
+	return slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers)
+}
+
+// isNative reports whether an init container is a native sidecar.
+func isNative(c *corev1.Container) bool {
+	return c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways
 }
 
 func matches(rule *corev1.ContainerRestartRuleOnExitCodes, code int32) bool {

@@ -21,7 +21,7 @@ func native(c corev1.Container) corev1.Container {
 	return c
 }
 
-func TestAssign(t *testing.T) {
+func TestFindContainers(t *testing.T) {
 	type list = []corev1.Container
 	const (
 		unknown = "cannot tell which container is the adapter: set ADAPTER_CONTAINER_NAME, or name the reporter's container status-reporter"
@@ -76,7 +76,7 @@ func TestAssign(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			p := &corev1.Pod{Spec: corev1.PodSpec{InitContainers: test.init, Containers: test.containers}}
-			r, err := assign(p, test.adapterName, variables)
+			r, err := findContainers(p, test.adapterName, variables)
 			var text string
 			if err != nil {
 				text = err.Error()
@@ -156,5 +156,53 @@ func TestRestarts(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestMayRestart(t *testing.T) {
+	own := func(name string, policy corev1.ContainerRestartPolicy) change {
+		return func(p *corev1.Pod) {
+			for i := range p.Spec.Containers {
+				if c := &p.Spec.Containers[i]; c.Name == name {
+					c.RestartPolicy = &policy
+				}
+			}
+		}
+	}
+	tests := []struct {
+		name string
+		pod  *corev1.Pod
+		want bool
+	}{
+		{"Never", pod(), false},
+		{"OnFailure", pod(restartPolicy(corev1.RestartPolicyOnFailure)), true},
+		{"the API's default", pod(restartPolicy("")), true},
+		{"its own OnFailure", pod(own("adapter", corev1.ContainerRestartPolicyOnFailure)), true},
+		{"its own Always", pod(own("adapter", corev1.ContainerRestartPolicyAlways)), true},
+		{"its own Never", pod(own("adapter", corev1.ContainerRestartPolicyNever)), false},
+		{"another container's OnFailure", pod(adds("proxy", stateRunning), own("proxy", corev1.ContainerRestartPolicyOnFailure)), false},
+		{"a rule of its own", pod(hasRules("adapter", restartAlone(42))), true},
+		{"a rule of another container", pod(adds("proxy", stateRunning), hasRules("proxy", restartAll(42))), true},
+		{"a rule of the reporter", pod(hasRules(reporterName, restartAlone(42))), true},
+		{"a rule of an init container", pod(addsInit(func() corev1.Container {
+			c := container("setup")
+			c.RestartPolicyRules = []corev1.ContainerRestartRule{restartAll(42)}
+			return c
+		}(), terminated(0, "Completed"))), true},
+		{"a native sidecar beside it", pod(asSidecar, addsInit(native(container("proxy")), stateRunning)), false},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			r, err := findContainers(test.pod, "", variables)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := factsOf(test.pod, r).mayRestart; got != test.want {
+				t.Errorf("may have been started again: %v, want %v", got, test.want)
+			}
+		})
+	}
+	if !mayRestart(pod(restartPolicy(corev1.RestartPolicyOnFailure)), nil) || mayRestart(pod(), nil) {
+		t.Error("where the adapter is not known it goes by the Pod's policy")
 	}
 }

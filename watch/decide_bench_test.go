@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -25,7 +24,7 @@ func BenchmarkFactsOf(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		r, err := assign(pod, "", variables)
+		r, err := findContainers(pod, "", variables)
 		if f := factsOf(pod, r); err != nil || f.ended == nil {
 			b.Fatal(f, err)
 		}
@@ -33,28 +32,34 @@ func BenchmarkFactsOf(b *testing.B) {
 }
 
 func BenchmarkDecide(b *testing.B) {
-	now := time.Now()
 	for _, tt := range []struct {
-		name   string
-		facts  facts
-		speaks bool
+		name    string
+		facts   facts
+		verdict bool
 	}{
-		{"running", facts{running: true}, false},
-		{"crashed", facts{ended: terminated(1, "Error").Terminated}, true},
+		{"running", alive(), false},
+		{"crashed", exited(1), true},
 	} {
 		b.Run(tt.name, func(b *testing.B) {
-			s := newState("/results/adapter-result.json", time.Hour, minSettle, now)
-			s.note(now)
-			s.sawPod(tt.facts)
-			s.sawFile(look{}, s.moment, now)
+			s := happened(tells(tt.facts), looks(absent))
 			b.ReportAllocs()
 			for b.Loop() {
-				s.note(now)
-				if step := s.decide(); (step.speak != nil) != tt.speaks {
-					b.Fatal(step)
+				if v, _ := s.decide(); (v != nil) != tt.verdict {
+					b.Fatal(v)
 				}
 			}
 		})
+	}
+}
+
+// BenchmarkNext is what each event costs.
+func BenchmarkNext(b *testing.B) {
+	s := happened(tells(alive()), looks(absent), jobAnswers)
+	b.ReportAllocs()
+	for b.Loop() {
+		if do := s.next(s.now); do.patch != nil {
+			b.Fatal(do)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 func TestFactsOf(t *testing.T) {
@@ -14,6 +15,7 @@ func TestFactsOf(t *testing.T) {
 		return terminated(code, reason).Terminated
 	}
 	oneOf := func(change func(*facts)) facts { return with(facts{grace: 30 * sec}, change) }
+	again := func(change func(*facts)) facts { return with(oneOf(change), func(f *facts) { f.mayRestart = true }) }
 	onFailure := restartPolicy(corev1.RestartPolicyOnFailure)
 	tests := []struct {
 		name string
@@ -32,41 +34,137 @@ func TestFactsOf(t *testing.T) {
 		{"OOM-killed with a code of its own", pod(ends(3, "OOMKilled")), oneOf(func(f *facts) { f.ended = run(3, "OOMKilled") })},
 		{"lost from sight", pod(ends(137, "ContainerStatusUnknown")), oneOf(func(f *facts) { f.ended = run(137, "ContainerStatusUnknown") })},
 
-		{"OnFailure, exited 0", pod(onFailure, ends(0, "Completed")), oneOf(func(f *facts) { f.ended = run(0, "Completed") })},
-		{"OnFailure, terminated", pod(onFailure, ends(1, "Error")), oneOf(func(f *facts) { f.crashed = run(1, "Error") })},
+		{"OnFailure, exited 0", pod(onFailure, ends(0, "Completed")), again(func(f *facts) { f.ended = run(0, "Completed") })},
+		{"OnFailure, terminated", pod(onFailure, ends(1, "Error")), again(func(f *facts) { f.crashed = run(1, "Error") })},
 		{"OnFailure, CrashLoopBackOff", pod(onFailure, waits("CrashLoopBackOff", "back-off 10s"), endedBefore(1, "Error")),
-			oneOf(func(f *facts) {
+			again(func(f *facts) {
 				f.waiting = "CrashLoopBackOff: back-off 10s"
 				f.crashed = run(1, "Error")
 			})},
 		{"OnFailure, running again", pod(onFailure, endedBefore(137, "OOMKilled")),
-			oneOf(func(f *facts) { f.running = true; f.crashed = run(137, "OOMKilled") })},
+			again(func(f *facts) { f.running = true; f.crashed = run(137, "OOMKilled") })},
 		{"OnFailure, OOM-killed with exit 0 before", pod(onFailure, endedBefore(0, "OOMKilled")),
-			oneOf(func(f *facts) { f.running = true; f.crashed = run(0, "OOMKilled") })},
+			again(func(f *facts) { f.running = true; f.crashed = run(0, "OOMKilled") })},
 		{"OnFailure, a crash and then the last one", pod(onFailure, endedBefore(1, "Error"), func(p *corev1.Pod) {
 			adapterStatus(p).State = terminated(2, "Error")
-		}), oneOf(func(f *facts) { f.crashed = run(2, "Error") })},
+		}), again(func(f *facts) { f.crashed = run(2, "Error") })},
 		{"OnFailure, a crash and then success", pod(onFailure, endedBefore(1, "Error"), ends(0, "Completed")),
-			oneOf(func(f *facts) { f.ended = run(0, "Completed") })},
+			again(func(f *facts) { f.ended = run(0, "Completed") })},
 		{"OnFailure, CrashLoopBackOff while the Pod is deleted", pod(onFailure, waits("CrashLoopBackOff", ""), endedBefore(1, "Error"), isDeleted(none)),
-			oneOf(func(f *facts) {
+			again(func(f *facts) {
 				f.deleting = true
 				f.waiting = "CrashLoopBackOff"
 				f.ended = run(1, "Error")
 			})},
 		{"OnFailure, running while the Pod is deleted", pod(onFailure, endedBefore(1, "Error"), isDeleted(none)),
-			oneOf(func(f *facts) {
+			again(func(f *facts) {
 				f.deleting, f.running = true, true
 				f.crashed = run(1, "Error")
 			})},
 		{"OnFailure, terminated in a Failed Pod", pod(onFailure, ends(1, "Error"), inPhase(corev1.PodFailed, "", "")),
-			oneOf(func(f *facts) { f.failed = true; f.ended = run(1, "Error") })},
+			again(func(f *facts) { f.failed = true; f.ended = run(1, "Error") })},
 		{"Always by its own policy, in a Succeeded Pod", pod(ends(0, "Completed"), inPhase(corev1.PodSucceeded, "", ""), func(p *corev1.Pod) {
 			p.Spec.Containers[0] = native(p.Spec.Containers[0])
-		}), oneOf(func(f *facts) { f.ended = run(0, "Completed") })},
+		}), again(func(f *facts) { f.ended = run(0, "Completed") })},
 		{"Always by its own policy", pod(ends(0, "Completed"), func(p *corev1.Pod) {
 			p.Spec.Containers[0] = native(p.Spec.Containers[0])
-		}), oneOf(func(f *facts) {})},
+		}), again(func(f *facts) {})},
+
+		{"OnFailure, lost and running again", pod(onFailure, endedBefore(137, "ContainerStatusUnknown")), again(func(f *facts) { f.running = true })},
+		{"OnFailure, the runtime forgot it, and it runs again", pod(onFailure, endedBefore(255, "Unknown")), again(func(f *facts) { f.running = true })},
+		{"OnFailure, the runtime has just forgotten it", pod(onFailure, ends(255, "Unknown")), again(func(f *facts) {})},
+		{"OnFailure, a crash and then a guess", pod(onFailure, endedBefore(1, "Error"), ends(255, "Unknown")), again(func(f *facts) {})},
+		{"OnFailure, exit 255 of its own", pod(onFailure, endedBefore(255, "Error")), again(func(f *facts) { f.running = true; f.crashed = run(255, "Error") })},
+		{"OnFailure, lost while the Pod is deleted", pod(onFailure, ends(137, "ContainerStatusUnknown"), isDeleted(none)),
+			again(func(f *facts) { f.deleting = true; f.ended = run(137, "ContainerStatusUnknown") })},
+		{"the runtime forgot it, for good", pod(ends(255, "Unknown")), oneOf(func(f *facts) { f.ended = run(255, "Unknown") })},
+
+		{"started", pod(runs(atSecond(5)), restarted(2)), oneOf(func(f *facts) { f.running = true; f.started = atSecond(5); f.restarts = 2 })},
+		{"ended, started", pod(ends(1, "Error"), endTimes(atSecond(5), atSecond(8))), oneOf(func(f *facts) { f.ended = timed(run(1, "Error"), atSecond(5), atSecond(8)); f.started = atSecond(5) })},
+		{"waiting, started before", pod(onFailure, waits("CrashLoopBackOff", ""), endedBefore(1, "Error"), endTimes(atSecond(5), atSecond(8))),
+			again(func(f *facts) {
+				f.waiting = "CrashLoopBackOff"
+				f.crashed = timed(run(1, "Error"), atSecond(5), atSecond(8))
+				f.started = atSecond(5)
+			})},
+		{"running, started before too", pod(onFailure, endedBefore(1, "Error"), endTimes(atSecond(5), atSecond(8)), runs(atSecond(9))),
+			again(func(f *facts) {
+				f.running, f.started = true, atSecond(9)
+				f.crashed = timed(run(1, "Error"), atSecond(5), atSecond(8))
+			})},
+		{"the runtime could not start it", pod(ends(128, "StartError"), endTimes(time.Unix(0, 0), atSecond(8))),
+			oneOf(func(f *facts) {
+				f.ended = timed(run(128, "StartError"), time.Unix(0, 0), atSecond(8))
+				f.started = atSecond(8)
+			})},
+
+		{"all start again, by its own exit code", pod(hasRules("adapter", restartAll(42)), ends(42, "Error")),
+			again(func(f *facts) { f.restartsAll, f.restartingAll = true, true; f.crashed = run(42, "Error") })},
+		{"all start again, by another's exit code", pod(adds("proxy", terminated(42, "Error")), hasRules("proxy", restartAll(42)), ends(137, "Error")),
+			again(func(f *facts) { f.restartsAll, f.restartingAll = true, true })},
+		{"all start again, and it had exited with 0", pod(adds("proxy", terminated(42, "Error")), hasRules("proxy", restartAll(42)), ends(0, "Completed")),
+			again(func(f *facts) { f.restartsAll, f.restartingAll = true, true })},
+		{"all start again, the kubelet says", pod(hasRules("adapter", restartAll(42)), ends(143, "Error"), isRestartingAll("True")),
+			again(func(f *facts) { f.restartsAll, f.restartingAll = true, true })},
+		{"all have started again", pod(hasRules("adapter", restartAll(42)), ends(143, "Error"), isRestartingAll("False")),
+			again(func(f *facts) { f.restartsAll = true; f.ended = run(143, "Error") })},
+		{"all start again, its container is removed", pod(hasRules("adapter", restartAll(42)), ends(137, "RestartingAllContainers")),
+			again(func(f *facts) { f.restartsAll = true })},
+		{"all start again, it runs", pod(hasRules("adapter", restartAll(42)), endedBefore(137, "RestartingAllContainers")),
+			again(func(f *facts) { f.restartsAll = true; f.running = true })},
+		{"all would start again, but the Pod is deleted", pod(hasRules("adapter", restartAll(42)), ends(42, "Error"), isDeleted(none)),
+			again(func(f *facts) { f.restartsAll, f.deleting = true, true; f.ended = run(42, "Error") })},
+		{"all would start again, but the Pod is deleted, between two runs", pod(hasRules("adapter", restartAll(42)), waits("ContainerCreating", ""), endedBefore(137, "RestartingAllContainers"), isDeleted(none)),
+			again(func(f *facts) {
+				f.restartsAll, f.deleting = true, true
+				f.waiting = "ContainerCreating"
+				f.ended = run(137, "RestartingAllContainers")
+			})},
+		{"a rule for all that does not match", pod(hasRules("adapter", restartAll(42)), ends(41, "Error")),
+			again(func(f *facts) { f.restartsAll = true; f.ended = run(41, "Error") })},
+		{"a rule of its own before the one for all", pod(hasRules("adapter", restartAlone(42), restartAll(42)), ends(42, "Error")),
+			again(func(f *facts) { f.restartsAll = true; f.crashed = run(42, "Error") })},
+
+		{"the reporter", pod(reporterRuns(atSecond(3), 2), func(p *corev1.Pod) { status(p, reporterName).LastTerminationState = said("reported") }),
+			oneOf(func(f *facts) { f.running = true; f.reporterStarted, f.reporterRestarts = atSecond(3), 2 })},
+		{"the reporter as a native sidecar", pod(asSidecar, reporterRuns(atSecond(3), 2), func(p *corev1.Pod) { status(p, reporterName).LastTerminationState = said("reported") }),
+			oneOf(func(f *facts) {
+				f.running, f.sidecar = true, true
+				f.reporterStarted, f.reporterRestarts, f.lastReport = atSecond(3), 2, "reported"
+			})},
+		{"the reporter reads as ended", pod(asSidecar, func(p *corev1.Pod) { status(p, reporterName).State = said("reported") }),
+			oneOf(func(f *facts) { f.running, f.sidecar = true, true })},
+		{"the reporter has no status yet", pod(func(p *corev1.Pod) { p.Status.ContainerStatuses = p.Status.ContainerStatuses[:1] }), oneOf(func(f *facts) { f.running = true })},
+
+		{"an init container failed", pod(waits("PodInitializing", ""), addsInit(container("setup"), terminated(3, "Error"))),
+			oneOf(func(f *facts) {
+				f.failed = true
+				f.neverStarted = "init container setup exited with code 3: Error"
+				f.waiting = "PodInitializing; " + f.neverStarted
+			})},
+		{"an init container failed, no status of the adapter", pod(func(p *corev1.Pod) { p.Status.ContainerStatuses = nil }, addsInit(container("setup"), terminated(3, "Error"))),
+			oneOf(func(f *facts) {
+				f.failed = true
+				f.neverStarted = "init container setup exited with code 3: Error"
+				f.waiting = f.neverStarted
+			})},
+		{"an init container failed, and is started again", pod(func(p *corev1.Pod) { p.Spec.RestartPolicy = corev1.RestartPolicyOnFailure }, waits("PodInitializing", ""), addsInit(container("setup"), terminated(3, "Error"))),
+			again(func(f *facts) {
+				f.neverStarted = "init container setup exited with code 3: Error"
+				f.waiting = "PodInitializing; " + f.neverStarted
+			})},
+		{"an init container failed after the adapter ran", pod(addsInit(container("setup"), terminated(3, "Error"))), oneOf(func(f *facts) { f.running = true })},
+		{"a native sidecar in the way ended", pod(waits("PodInitializing", ""), addsInit(native(container("proxy")), terminated(3, "Error"))),
+			oneOf(func(f *facts) {
+				f.neverStarted = "init container proxy exited with code 3: Error"
+				f.waiting = "PodInitializing; " + f.neverStarted
+			})},
+		{"an init container failed, the adapter is guessed to have ended", pod(ends(137, "ContainerStatusUnknown"), inPhase(corev1.PodFailed, "", ""), addsInit(container("setup"), terminated(3, "Error"))),
+			oneOf(func(f *facts) {
+				f.failed = true
+				f.ended = run(137, "ContainerStatusUnknown")
+				f.neverStarted = "init container setup exited with code 3: Error"
+			})},
 
 		{"Never, yet started again", pod(waits("ContainerCreating", ""), endedBefore(1, "Error")),
 			oneOf(func(f *facts) { f.waiting = "ContainerCreating"; f.crashed = run(1, "Error") })},
@@ -98,7 +196,7 @@ func TestFactsOf(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			r, err := assign(test.pod, "", variables)
+			r, err := findContainers(test.pod, "", variables)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -110,13 +208,16 @@ func TestFactsOf(t *testing.T) {
 	}
 }
 
+// atSecond is a time of that many seconds into the story.
+func atSecond(n int) time.Time { return start.Add(time.Duration(n) * sec) }
+
 // The reporter's container ends and starts as well: that is no news.
 func TestFactsOfAnotherContainer(t *testing.T) {
 	p := pod(func(p *corev1.Pod) {
 		s := status(p, reporterName)
 		s.State, s.LastTerminationState = terminated(3, "Error"), terminated(3, "Error")
 	})
-	r, err := assign(p, "", variables)
+	r, err := findContainers(p, "", variables)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,5 +254,111 @@ func TestEndsDiffer(t *testing.T) {
 func TestGracePeriodHasALimit(t *testing.T) {
 	if got := gracePeriod(pod(gracePeriodOf(math.MaxInt64))); got < 24*time.Hour {
 		t.Errorf("the longest grace period is taken for %v", got)
+	}
+}
+
+func TestWhy(t *testing.T) {
+	failed := inPhase(corev1.PodFailed, "", "")
+	tests := []struct {
+		name string
+		pod  *corev1.Pod
+		want []string
+	}{
+		{"nothing", pod(), nil},
+		{"failed without a word", pod(failed), []string{"the Pod has failed"}},
+		{"failed with a reason", pod(inPhase(corev1.PodFailed, "Evicted", "")), []string{"Evicted"}},
+		{"failed and disrupted", pod(failed, isDisrupted("", "drained")), []string{"drained"}},
+		{"failed and deleted", pod(failed, isDeleted(none)), nil},
+		{"failed, and the adapter's end is known", pod(failed, ends(137, "ContainerStatusUnknown")), nil},
+		{"failed with its init container", pod(failed, waits("PodInitializing", ""), addsInit(container("setup"), terminated(1, "Error"))), nil},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			r, err := findContainers(test.pod, "", variables)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f := factsOf(test.pod, r)
+			if diff := cmp.Diff(test.want, f.why()); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if disturbed := len(f.causes) > 0 || f.deleting; f.disrupted() != disturbed {
+				t.Errorf("disrupted: %v", f.disrupted())
+			}
+		})
+	}
+}
+
+func TestCrashLooping(t *testing.T) {
+	crash := terminated(1, "Error").Terminated
+	tests := []struct {
+		name  string
+		facts facts
+		want  bool
+	}{
+		{"no crash", facts{running: true, started: start}, false},
+		{"no crash, waiting", facts{waiting: "ContainerCreating"}, false},
+		{"waits to be started again", facts{crashed: crash, waiting: "CrashLoopBackOff", started: start.Add(-time.Hour)}, true},
+		{"has just ended", facts{crashed: crash, started: start.Add(-time.Hour)}, true},
+		{"has just been started again", facts{crashed: crash, running: true, started: start}, true},
+		{"runs for less than a minute", facts{crashed: crash, running: true, started: start.Add(-59 * sec)}, true},
+		{"runs for a minute", facts{crashed: crash, running: true, started: start.Add(-time.Minute)}, false},
+		{"a second ahead of this clock", facts{crashed: crash, running: true, started: start.Add(sec)}, true},
+		{"the clock was set back", facts{crashed: crash, running: true, started: start.Add(time.Hour)}, false},
+		{"it is not known since when it runs", facts{crashed: crash, running: true}, false},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if got := test.facts.crashLooping(start); got != test.want {
+				t.Errorf("crash loop: %v, want %v", got, test.want)
+			}
+		})
+	}
+}
+
+func TestGuessed(t *testing.T) {
+	tests := []struct {
+		code   int32
+		reason string
+		want   bool
+	}{
+		{137, "ContainerStatusUnknown", true},
+		{0, "ContainerStatusUnknown", true},
+		{137, "RestartingAllContainers", true},
+		{255, "Unknown", true},
+		{255, "Error", false},
+		{255, "", false},
+		{1, "Unknown", false},
+		{137, "OOMKilled", false},
+		{137, "Error", false},
+		{0, "Completed", false},
+	}
+	for _, test := range tests {
+		if got := guessed(terminated(test.code, test.reason).Terminated); got != test.want {
+			t.Errorf("%d %s: guessed %v, want %v", test.code, test.reason, got, test.want)
+		}
+	}
+}
+
+func TestController(t *testing.T) {
+	yes, no := true, false
+	owned := func(owners ...metav1.OwnerReference) *corev1.Pod {
+		return pod(func(p *corev1.Pod) { p.OwnerReferences = owners })
+	}
+	tests := []struct {
+		name string
+		pod  *corev1.Pod
+		want bool
+	}{
+		{"none, as a copy that kubectl debug made", owned(), false},
+		{"the Job", owned(metav1.OwnerReference{UID: "job", Controller: &yes}), true},
+		{"the Job, among others", owned(metav1.OwnerReference{UID: "other"}, metav1.OwnerReference{UID: "job", Controller: &yes}), true},
+		{"the Job owns it, but does not control it", owned(metav1.OwnerReference{UID: "job", Controller: &no}), false},
+		{"the Job, before it was made anew", owned(metav1.OwnerReference{UID: "other", Controller: &yes}), false},
+	}
+	for _, test := range tests {
+		if got := controlledBy(test.pod, "job"); got != test.want {
+			t.Errorf("%s: controlled %v, want %v", test.name, got, test.want)
+		}
 	}
 }

@@ -163,7 +163,7 @@ func readAll(f io.Reader) look {
 	case found.err == nil:
 		found.kind = fileValid
 	case len(data) <= contract.MaxFileSize && len(bytes.TrimSpace(data)) == 0:
-		found.kind = fileNotYet // touched, or opened by a shell's ">" a moment ago
+		found.kind = fileNotYet // touched, or opened by a shell's ">" a seq ago
 	default:
 		found.kind = fileInvalid
 	}

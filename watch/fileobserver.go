@@ -48,10 +48,10 @@ type coverage struct {
 // tells reports whether what this look found cannot be written unseen.
 func (c coverage) tells(l look) bool { return c.links || c.content && l.alone }
 
-// found is a look that began at a moment and a time.
+// found is a look that began at a seq and a time.
 type found struct {
 	look
-	began    moment
+	began    seq
 	at       time.Time
 	n        int // of the look; 0: none was made
 	sub      subscription
@@ -159,7 +159,7 @@ func (o *fileObserver) take(ev fileEvent, ok bool) {
 
 // look begins a look where one is needed for a decision or wanted and within
 // the rate. A needed look does not wait for one under way that does not answer.
-func (o *fileObserver) look(ctx context.Context, needed bool, began moment, now time.Time, patience time.Duration) {
+func (o *fileObserver) look(ctx context.Context, needed bool, began seq, now time.Time, patience time.Duration) {
 	if !o.looking.IsZero() {
 		if needed && now.Sub(o.looking) >= patience {
 			select {

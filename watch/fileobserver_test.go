@@ -17,7 +17,7 @@ func newTestObserver() *fileObserver {
 	return o
 }
 
-// looked begins a look, and waits for it where it has begun.
+// looked lookBegins a look, and waits for it where it has begun.
 func (o *fileObserver) looked(t *testing.T, needed bool, now time.Time) bool {
 	o.look(t.Context(), needed, 1, now, lookPatience)
 	if o.looking.IsZero() {
@@ -325,8 +325,8 @@ func TestPollLongest(t *testing.T) {
 
 // A story of the file: events, and looks that begin and come back.
 type (
-	begins struct{}
-	comes  struct {
+	lookBegins struct{}
+	comes      struct {
 		look
 		coverage coverage
 	}
@@ -362,60 +362,60 @@ func TestFileEvents(t *testing.T) {
 		want, writing bool
 	}{
 		{"created", []any{created}, true, false},
-		{"a file is created", []any{created, begins{}, file}, false, true},
-		{"a hard link is created", []any{created, begins{}, hardLink}, false, false},
-		{"a link is created", []any{created, begins{}, link}, false, false},
-		{"a file is created during a look", []any{begins{}, created, none, begins{}, file}, false, true},
-		{"a file is created, which cannot be looked at", []any{created, begins{}, blind, begins{}, file}, false, true},
-		{"a file is created and closed", []any{created, closed, begins{}, file}, false, false},
-		{"a file is created and closed after the look", []any{created, begins{}, file, closed}, true, false},
-		{"a file is created, later a link", []any{created, begins{}, file, closed, created, begins{}, link}, false, false},
+		{"a file is created", []any{created, lookBegins{}, file}, false, true},
+		{"a hard link is created", []any{created, lookBegins{}, hardLink}, false, false},
+		{"a link is created", []any{created, lookBegins{}, link}, false, false},
+		{"a file is created during a look", []any{lookBegins{}, created, none, lookBegins{}, file}, false, true},
+		{"a file is created, which cannot be looked at", []any{created, lookBegins{}, blind, lookBegins{}, file}, false, true},
+		{"a file is created and closed", []any{created, closed, lookBegins{}, file}, false, false},
+		{"a file is created and closed after the look", []any{created, lookBegins{}, file, closed}, true, false},
+		{"a file is created, later a link", []any{created, lookBegins{}, file, closed, created, lookBegins{}, link}, false, false},
 		{"modified", []any{modified}, false, true},
-		{"modified, looked at", []any{modified, begins{}, file}, false, true},
+		{"modified, looked at", []any{modified, lookBegins{}, file}, false, true},
 		{"modified and closed", []any{modified, closed}, true, false},
 		{"closed by one, modified by another", []any{modified, closed, modified}, true, true},
 		{"chmod", []any{chmod}, true, false},
 		{"chmod while it is written", []any{modified, chmod}, true, true},
-		{"another file is created", []any{other(created), begins{}, file}, false, false},
+		{"another file is created", []any{other(created), lookBegins{}, file}, false, false},
 		{"another file is modified", []any{other(modified)}, false, false},
 		{"another file is closed", []any{modified, other(closed)}, false, true},
-		{"another file is closed, the name is a link", []any{begins{}, link, other(closed)}, true, false},
-		{"another file is modified, the name is a link", []any{begins{}, link, other(modified)}, false, false},
-		{"another file is closed, the name was a link", []any{begins{}, link, begins{}, file, other(closed)}, false, false},
+		{"another file is closed, the name is a link", []any{lookBegins{}, link, other(closed)}, true, false},
+		{"another file is modified, the name is a link", []any{lookBegins{}, link, other(modified)}, false, false},
+		{"another file is closed, the name was a link", []any{lookBegins{}, link, lookBegins{}, file, other(closed)}, false, false},
 
-		{"there at the first look", []any{begins{}, with(file, anew)}, false, true},
-		{"there at the first look, then closed", []any{begins{}, with(file, anew), closed}, true, false},
-		{"there at the first look, closed during it", []any{begins{}, closed, with(file, anew)}, true, false},
-		{"there at the first look, written over during it", []any{begins{}, closed, modified, with(file, anew)}, true, true},
-		{"there at the first look, and complete", []any{begins{}, with(result, anew)}, false, false},
-		{"not there at the first look", []any{begins{}, with(none, anew), begins{}, file}, false, false},
-		{"a hard link is there", []any{begins{}, with(hardLink, coverage{names: true, links: true, anew: true})}, false, true},
-		{"a file in a directory that may not be listed", []any{begins{}, with(file, links)}, false, true},
-		{"a hard link whose events are not told", []any{begins{}, with(hardLink, anew)}, false, false},
-		{"a link is there", []any{begins{}, with(link, anew)}, false, false},
-		{"no events come", []any{begins{}, with(file, untold)}, false, false},
-		{"no events come, but a write is told", []any{begins{}, with(file, untold), modified, begins{}, file}, false, true},
-		{"the first look finds out nothing", []any{begins{}, with(blind, anew), begins{}, file}, false, true},
-		{"nor the second, and it is closed", []any{begins{}, with(blind, anew), closed, begins{}, file}, false, false},
+		{"there at the first look", []any{lookBegins{}, with(file, anew)}, false, true},
+		{"there at the first look, then closed", []any{lookBegins{}, with(file, anew), closed}, true, false},
+		{"there at the first look, closed during it", []any{lookBegins{}, closed, with(file, anew)}, true, false},
+		{"there at the first look, written over during it", []any{lookBegins{}, closed, modified, with(file, anew)}, true, true},
+		{"there at the first look, and complete", []any{lookBegins{}, with(result, anew)}, false, false},
+		{"not there at the first look", []any{lookBegins{}, with(none, anew), lookBegins{}, file}, false, false},
+		{"a hard link is there", []any{lookBegins{}, with(hardLink, coverage{names: true, links: true, anew: true})}, false, true},
+		{"a file in a directory that may not be listed", []any{lookBegins{}, with(file, links)}, false, true},
+		{"a hard link whose events are not told", []any{lookBegins{}, with(hardLink, anew)}, false, false},
+		{"a link is there", []any{lookBegins{}, with(link, anew)}, false, false},
+		{"no events come", []any{lookBegins{}, with(file, untold)}, false, false},
+		{"no events come, but a write is told", []any{lookBegins{}, with(file, untold), modified, lookBegins{}, file}, false, true},
+		{"the first look finds out nothing", []any{lookBegins{}, with(blind, anew), lookBegins{}, file}, false, true},
+		{"nor the second, and it is closed", []any{lookBegins{}, with(blind, anew), closed, lookBegins{}, file}, false, false},
 
 		{"overflow", []any{overflow}, true, false},
-		{"overflow, a file", []any{overflow, begins{}, file}, false, true},
-		{"overflow, then closed", []any{overflow, begins{}, file, closed}, true, false},
-		{"overflow during a look", []any{begins{}, overflow, none, begins{}, file}, false, true},
-		{"overflow, no file", []any{overflow, begins{}, none}, false, false},
-		{"overflow, a result", []any{overflow, begins{}, result}, false, false},
+		{"overflow, a file", []any{overflow, lookBegins{}, file}, false, true},
+		{"overflow, then closed", []any{overflow, lookBegins{}, file, closed}, true, false},
+		{"overflow during a look", []any{lookBegins{}, overflow, none, lookBegins{}, file}, false, true},
+		{"overflow, no file", []any{overflow, lookBegins{}, none}, false, false},
+		{"overflow, a result", []any{overflow, lookBegins{}, result}, false, false},
 		{"overflow with a known writer", []any{modified, overflow}, true, true},
-		{"overflow with a known writer, looked at", []any{modified, overflow, begins{}, file}, false, true},
-		{"overflow with a known writer, where events are not sure", []any{modified, overflow, begins{}, with(file, coverage{})}, false, true},
-		{"overflow with a known writer, the file is gone", []any{modified, overflow, begins{}, none}, false, false},
-		{"overflow, the file appears during the look", []any{overflow, begins{}, modified, none}, false, true},
-		{"overflow, nothing is found out", []any{modified, overflow, begins{}, blind, begins{}, file, closed}, true, false},
+		{"overflow with a known writer, looked at", []any{modified, overflow, lookBegins{}, file}, false, true},
+		{"overflow with a known writer, where events are not sure", []any{modified, overflow, lookBegins{}, with(file, coverage{})}, false, true},
+		{"overflow with a known writer, the file is gone", []any{modified, overflow, lookBegins{}, none}, false, false},
+		{"overflow, the file appears during the look", []any{overflow, lookBegins{}, modified, none}, false, true},
+		{"overflow, nothing is found out", []any{modified, overflow, lookBegins{}, blind, lookBegins{}, file, closed}, true, false},
 
 		{"lost", []any{modified, lost}, true, false},
-		{"lost, no file there now", []any{modified, lost, begins{}, with(none, anew)}, false, false},
-		{"lost, and there is a file", []any{modified, lost, begins{}, with(file, anew)}, false, true},
-		{"not lost", []any{lost, begins{}, file}, false, false},
-		{"another directory without a word", []any{modified, begins{}, with(hardLink, anew)}, false, false},
+		{"lost, no file there now", []any{modified, lost, lookBegins{}, with(none, anew)}, false, false},
+		{"lost, and there is a file", []any{modified, lost, lookBegins{}, with(file, anew)}, false, true},
+		{"not lost", []any{lost, lookBegins{}, file}, false, false},
+		{"another directory without a word", []any{modified, lookBegins{}, with(hardLink, anew)}, false, false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -426,7 +426,7 @@ func TestFileEvents(t *testing.T) {
 				switch x := happens.(type) {
 				case fileEvent:
 					o.take(x, true)
-				case begins:
+				case lookBegins:
 					o.look(t.Context(), true, 1, start, lookPatience)
 				case comes:
 					answers <- x

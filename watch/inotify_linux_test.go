@@ -22,12 +22,12 @@ func subscriptionTo(t *testing.T, path string) subscription {
 	t.Helper()
 	s, err := subscribe(t.Context(), path)
 	must(t, err)
-	t.Cleanup(func() { ended(s.events) })
+	t.Cleanup(func() { drain(s.events) })
 	return s
 }
 
-// ended waits for the end of a subscription whose context has ended.
-func ended(events <-chan fileEvent) {
+// drain waits for the end of a subscription whose context has ended.
+func drain(events <-chan fileEvent) {
 	if events == nil {
 		return
 	}

@@ -17,7 +17,7 @@ func TestSubscribeAgain(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "results", "r.json")
 	var log strings.Builder
 	o := newFileObserver(path, false, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})))
-	t.Cleanup(func() { ended(o.events) })
+	t.Cleanup(func() { drain(o.events) })
 	poll := func() look {
 		t.Helper()
 		o.look(t.Context(), true, 1, time.Now(), patience)
@@ -118,7 +118,7 @@ func (f *follower) run(ctx context.Context, o *fileObserver, poll time.Duration)
 		if !o.looking.IsZero() {
 			o.done(<-o.found)
 		}
-		ended(o.sub.events)
+		drain(o.sub.events)
 	}()
 	for ctx.Err() == nil {
 		now := time.Now()

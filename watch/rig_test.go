@@ -2,131 +2,153 @@ package watch
 
 import (
 	"bytes"
-	"context"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
-// rig is an Observer at work in a synctest bubble: its clock is fake, its Pod
-// is in memory, its file is real. Inotify's reads are the kernel's, which a
-// bubble does not wait for, so the file is polled.
+// rig is a run at work in a synctest bubble: its clock is fake, its server is in
+// memory, its file is real. Inotify's reads are the kernel's, which a bubble does not
+// wait for, so the file is polled.
 type rig struct {
-	*Observer
-	*fakePods
-	t      *testing.T
-	path   string
-	log    bytes.Buffer
-	opened atomic.Int32
-	cancel context.CancelFunc
-	ended  chan struct{}
-
-	killsMu sync.Mutex
-	kills   []killing
+	*fakeAPI
+	Config
+	t       *testing.T
+	log     bytes.Buffer
+	lines   []string // the words to Last, and when they came
+	sigterm chan os.Signal
+	lookAt  func(path string) look
+	ended   chan Result
+	result  *Result
+	at      time.Duration // when it ended
 }
 
-// killing is a word to Stopping: after this long SIGKILL was expected then.
-type killing struct{ at, kill time.Duration }
-
-// run runs a test in a bubble with an Observer of this Pod that has come to rest.
-func run(t *testing.T, pods *fakePods, test func(t *testing.T, r *rig), changes ...func(*Observer)) {
+// runs has a run of this Pod come to rest in a bubble, and then the test.
+func inBubble(t *testing.T, api *fakeAPI, test func(t *testing.T, r *rig), changes ...func(*rig)) {
 	t.Helper()
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context())
-		pods.began = time.Now()
-		r := &rig{t: t, fakePods: pods, path: filepath.Join(dir, "r.json"), cancel: cancel, ended: make(chan struct{})}
-		r.Observer = New(Config{
-			Path: r.path, Poll: 2 * time.Second, Wait: 300 * time.Second, Variables: variables, Pods: pods, PollOnly: true,
-			Log:    slog.New(slog.NewTextHandler(&r.log, nil)),
-			Opened: func() { r.opened.Add(1) },
-			Stopping: func(at time.Time) {
-				r.killsMu.Lock()
-				defer r.killsMu.Unlock()
-				r.kills = append(r.kills, killing{r.ran(), at.Sub(pods.began)})
-			},
-		})
+		api.began = time.Now()
+		r := &rig{t: t, fakeAPI: api, sigterm: make(chan os.Signal, 1), ended: make(chan Result, 1), lookAt: lookAt}
+		r.Config = Config{
+			Path: filepath.Join(dir, "r.json"), Poll: 2 * sec, Wait: 300 * sec, Variables: variables, API: api, PollOnly: true,
+			Job: "adapter-job", Pod: "adapter-job-x7k2p", ConditionType: "Available",
+			Log: slog.New(slog.NewTextHandler(&r.log, nil)), Last: r.last,
+		}
 		for _, c := range changes {
-			c(r.Observer)
+			c(r)
 		}
-		go func() { defer close(r.ended); r.Run(ctx) }()
+		go func() {
+			result := run(t.Context(), r.Config, r.sigterm, r.lookAt)
+			r.at = r.ran()
+			r.ended <- result
+		}()
 		synctest.Wait()
+		defer func() {
+			r.ends()
+			if t.Failed() {
+				t.Logf("the log:\n%s%s", r.log.String(), strings.Join(r.lines, "\n"))
+			}
+		}()
 		test(t, r)
-		if t.Failed() {
-			t.Logf("the log:\n%s", r.log.String())
-		}
-		cancel()
-		<-r.ended
 	})
+}
+
+// ends lets the run end, if it has not, in that its Pod goes and its server is well.
+// What it has begun ends with it, or the bubble complains.
+func (r *rig) ends() {
+	if r.done() {
+		return
+	}
+	for _, verb := range []string{"watch", "get", "cached", "job", "patch"} {
+		r.fail(verb, nil)
+	}
+	r.set(nil)
+	select {
+	case r.sigterm <- os.Interrupt: // a native sidecar waits for it
+	default:
+	}
+	select {
+	case <-r.ended:
+	case <-time.After(time.Hour):
+		r.t.Error("it does not end with its Pod")
+	}
+}
+
+// done reports whether the run has ended.
+func (r *rig) done() bool {
+	synctest.Wait()
+	if r.result == nil {
+		select {
+		case result := <-r.ended:
+			r.result = &result
+		default:
+		}
+	}
+	return r.result != nil
+}
+
+func (r *rig) last(level slog.Level, msg string, args ...any) {
+	var words []string
+	for i := 0; i+1 < len(args); i += 2 {
+		words = append(words, fmt.Sprintf("%v=%v", args[i], args[i+1]))
+	}
+	r.lines = append(r.lines, strings.TrimSpace(fmt.Sprintf("%v %s %s %s", r.ran(), level, msg, strings.Join(words, " "))))
 }
 
 // ran is how long the rig has run.
 func (r *rig) ran() time.Duration { return time.Since(r.began) }
 
 // until lets time pass until the rig has run for d.
-func (r *rig) until(d time.Duration) { pass(d - r.ran()) }
-
-func (r *rig) write(content string) { write(r.t, r.path, content) }
-
-func (r *rig) remove() { must(r.t, os.Remove(r.path)) }
-
-// sigterm has SIGTERM come, and waits until that is taken in.
-func (r *rig) sigterm() {
-	r.Stop()
+func (r *rig) until(d time.Duration) {
+	time.Sleep(d - r.ran())
 	synctest.Wait()
 }
 
-// now is the verdict in words, "none" where there is none.
-func (r *rig) now() string {
+func (r *rig) write(content string) { write(r.t, r.Path, content) }
+
+func (r *rig) stop() {
+	r.sigterm <- os.Interrupt
 	synctest.Wait()
-	v, ok := r.Verdict()
-	if !ok {
-		return "none"
-	}
-	kill := v.KillAt
-	v.KillAt = time.Time{} // it is checked by itself
-	text := describe(step{speak: &v})
-	if told := r.killings(); !kill.IsZero() && (len(told) == 0 || kill.Sub(r.began) != told[len(told)-1].kill) {
-		r.t.Errorf("the verdict expects SIGKILL at %v, Stopping was told %v", kill.Sub(r.began), told)
-	}
-	return text
 }
 
-// killings are all words to Stopping.
-func (r *rig) killings() []killing {
-	r.killsMu.Lock()
-	defer r.killsMu.Unlock()
-	return slices.Clone(r.kills)
+// patches are the PATCHes so far: when, and of what.
+func (r *rig) patches() (made []string) {
+	synctest.Wait()
+	for _, c := range r.calls("patch") {
+		made = append(made, c.at.String()+" "+c.what)
+	}
+	return made
 }
 
-// expect checks the verdict; its text may stand for the rest.
-func (r *rig) expect(want string) {
+// expects checks the PATCHes so far.
+func (r *rig) expects(want ...string) {
 	r.t.Helper()
-	got := r.now()
-	if got != want && !(want != "none" && strings.HasPrefix(got, want)) {
-		r.t.Errorf("after %v:\n got %s\nwant %s", r.ran(), got, want)
+	if got := r.patches(); !slices.Equal(got, want) {
+		r.t.Errorf("after %v: PATCHes %q, want %q", r.ran(), got, want)
 	}
 }
 
-// comes waits for another verdict, and returns when it came.
-func (r *rig) comes(want string) time.Duration {
+// delivers waits for the run's end, and checks its PATCHes.
+func (r *rig) delivers(want ...string) {
 	r.t.Helper()
-	for {
-		select {
-		case <-r.Changed():
-		case <-time.After(24 * time.Hour):
-			r.t.Fatalf("no news in a day; want %s", want)
-		}
-		at := r.ran()
-		if got := r.now(); strings.HasPrefix(got, want) {
-			return at
-		}
+	for end := r.ran() + 24*time.Hour; !r.done() && r.ran() < end; {
+		time.Sleep(100 * time.Millisecond)
 	}
+	if r.result == nil || !r.result.Delivered {
+		r.t.Errorf("the run's result is %+v", r.result)
+	}
+	r.expects(want...)
+}
+
+// logged counts the log's lines that hold a text.
+func (r *rig) logged(text string) int {
+	synctest.Wait()
+	return strings.Count(r.log.String(), text)
 }

@@ -1,16 +1,14 @@
 package watch
 
 import (
+	"fmt"
 	"testing"
 	"time"
 )
 
-// none is a trigger that is not seen.
-const none = -1
-
 // triggers are the seconds after the start at which they are first seen.
-func triggers(sigterm, deletion, gone int) (s stop) {
-	for trigger, n := range map[*time.Time]int{&s.sigterm: sigterm, &s.deletion: deletion, &s.gone: gone} {
+func triggers(sigterm, deletion, deleted int) (s stop) {
+	for trigger, n := range map[*time.Time]int{&s.sigterm: sigterm, &s.deletion: deletion, &s.deleted: deleted} {
 		if n != none {
 			seen(trigger, start.Add(time.Duration(n)*time.Second))
 		}
@@ -21,11 +19,11 @@ func triggers(sigterm, deletion, gone int) (s stop) {
 // TestStopTriggers has the three triggers in every order, ten seconds apart,
 // with a grace period of 30 s.
 func TestStopTriggers(t *testing.T) {
-	type ends struct{ speak, kill time.Duration }
+	type ends struct{ report, kill time.Duration }
 	tests := []struct {
-		name                    string
-		sigterm, deletion, gone int
-		regular, sidecar        ends
+		name                       string
+		sigterm, deletion, deleted int
+		regular, sidecar           ends
 	}{
 		{"SIGTERM", 0, none, none, ends{25 * sec, 30 * sec}, ends{25 * sec, 30 * sec}},
 		{"deletion", none, 0, none, ends{25 * sec, 30 * sec}, ends{25 * sec, 30 * sec}},
@@ -48,46 +46,86 @@ func TestStopTriggers(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			s := triggers(test.sigterm, test.deletion, test.gone)
+			s := triggers(test.sigterm, test.deletion, test.deleted)
 			if !s.begun() {
 				t.Error("not begun")
 			}
 			for sidecar, want := range map[bool]ends{false: test.regular, true: test.sidecar} {
-				got := ends{s.speakAt(30*sec, sidecar).Sub(start), s.killAt(30*sec, sidecar).Sub(start)}
+				got := ends{s.reportAt(30*sec, sidecar, 0).Sub(start), s.killAt(30*sec, sidecar).Sub(start)}
 				if got != want {
-					t.Errorf("sidecar %v: speak and kill at %v, want %v", sidecar, got, want)
+					t.Errorf("sidecar %v: report and kill at %v, want %v", sidecar, got, want)
 				}
 			}
 		})
 	}
 }
 
-func TestStopGracePeriods(t *testing.T) {
-	tests := []struct{ grace, speak time.Duration }{
-		{0, 0},
-		{1 * sec, 500 * time.Millisecond},
-		{2 * sec, 1 * sec},
-		{10 * sec, 5 * sec},
-		{11 * sec, 6 * sec},
-		{30 * sec, 25 * sec},
-		{600 * sec, 595 * sec},
+// TestStopMargin is what is kept of a grace period for the write.
+func TestStopMargin(t *testing.T) {
+	tests := []struct{ grace, slowest, report time.Duration }{
+		{0, 0, 0},
+		{1 * sec, 0, 333333334},
+		{3 * sec, 0, 1 * sec},
+		{6 * sec, 0, 2 * sec},
+		{7500 * time.Millisecond, 0, 2500 * time.Millisecond},
+		{9 * sec, 0, 4 * sec},
+		{30 * sec, 0, 25 * sec},
+		{600 * sec, 0, 595 * sec},
+		{30 * sec, 1250 * time.Millisecond, 25 * sec},
+		{30 * sec, 2 * sec, 22 * sec},
+		{30 * sec, 3 * sec, 18 * sec},
+		{30 * sec, 5 * sec, 10 * sec},
+		{30 * sec, 20 * sec, 10 * sec},
+		{600 * sec, 20 * sec, 520 * sec},
 	}
 	for _, test := range tests {
-		t.Run(test.grace.String(), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%v, answers of %v", test.grace, test.slowest), func(t *testing.T) {
 			for name, s := range map[string]stop{"SIGTERM": triggers(0, none, none), "deletion": triggers(none, 0, none), "both": triggers(3, 0, none)} {
-				if got := s.speakAt(test.grace, false).Sub(start); got != test.speak {
-					t.Errorf("%s: speak at %v, want %v", name, got, test.speak)
+				if got := s.reportAt(test.grace, false, test.slowest).Sub(start); got != test.report {
+					t.Errorf("%s: report at %v, want %v", name, got, test.report)
 				}
 				if got := s.killAt(test.grace, false).Sub(start); got != test.grace {
 					t.Errorf("%s: killed at %v, want %v", name, got, test.grace)
 				}
 			}
-			late := triggers(int(test.grace/sec), 0, none) // a native sidecar's, when its adapter has used it all
-			if got := late.speakAt(test.grace, true).Sub(start); got != test.grace {
-				t.Errorf("late: speak at %v, want %v", got, test.grace)
+			late := triggers(int(test.grace.Truncate(sec)/sec)+1, 0, none) // a native sidecar's, when its adapter has used it all
+			began := late.sigterm.Sub(start)
+			if got := late.reportAt(test.grace, true, test.slowest).Sub(start); got != began {
+				t.Errorf("late: report at %v, want %v", got, began)
 			}
-			if got, want := late.killAt(test.grace, true).Sub(start), test.grace+2*sec; got != want {
+			if got, want := late.killAt(test.grace, true).Sub(start), began+2*sec; got != want {
 				t.Errorf("late: killed at %v, want %v", got, want)
+			}
+		})
+	}
+}
+
+// TestInterimAt: a stop of the kubelet's own is told soon, any other is not.
+func TestInterimAt(t *testing.T) {
+	const never = -1
+	tests := []struct {
+		name  string
+		story []event
+		want  time.Duration // after SIGTERM at one second
+	}{
+		{"SIGTERM", []event{tells(alive()), at(sec), sigterm}, 500 * time.Millisecond},
+		{"the Pod is not known", []event{at(sec), sigterm}, 500 * time.Millisecond},
+		{"a native sidecar", []event{tells(with(alive(), sidecar)), at(sec), sigterm}, sec},
+		{"a rule restarts all containers", []event{tells(with(alive(), hasRule)), at(sec), sigterm}, sec},
+		{"no SIGTERM", []event{tells(alive()), at(sec)}, never},
+		{"the Pod is being deleted", []event{at(sec), tells(with(alive(), deleting))}, never},
+		{"SIGTERM, the Pod is being deleted", []event{at(sec), sigterm, tells(with(alive(), deleting))}, never},
+		{"SIGTERM, the Pod is gone", []event{at(sec), sigterm, podGone}, never},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s := happened(test.story...)
+			got, want := s.interimAt(), start.Add(sec+test.want)
+			if test.want == never {
+				want = time.Time{}
+			}
+			if !got.Equal(want) {
+				t.Errorf("told at %v, want %v", got, want)
 			}
 		})
 	}
@@ -122,9 +160,7 @@ func TestTimeIsUp(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			s := newState("", time.Hour, 0, start)
-			s.sawPod(with(alive(), graced(test.grace)))
-			sigterm(&s)
+			s := happened(tells(with(alive(), graced(test.grace))), sigterm)
 			s.note(start.Add(test.awake))
 			s.note(start.Add(test.awake + sec)) // its time is that of the first note
 			if got := s.killAt().Sub(start); got != test.want {

@@ -1,0 +1,32 @@
+package main
+
+import "testing"
+
+func TestVersionIn(t *testing.T) {
+	for text, want := range map[string]version{
+		"Server Version: v1.37.2": 37, "Server Version: v1.30.14-gke.1": 30, "1.36": 36, "v1.33.1+k3s1": 33, "2.0": 0, "": 0, "v11.3": 0,
+	} {
+		if got, err := versionIn(text); got != want || (err == nil) != (want > 0) {
+			t.Errorf("%q: %s, %v; want %s", text, got, err, want)
+		}
+	}
+}
+
+func TestLacks(t *testing.T) {
+	plain, rules := entry{}, entry{Needs: needs{"RestartAllContainers", 36}}
+	for _, tc := range []struct {
+		testCase testCase
+		has      version
+		want     string
+	}{
+		{testCase{entry: plain}, 28, ""},
+		{testCase{entry: plain, sidecar: true}, 28, "native sidecars: since Kubernetes 1.29, this is 1.28"},
+		{testCase{entry: plain, sidecar: true}, 29, ""},
+		{testCase{entry: rules}, 35, "RestartAllContainers: since Kubernetes 1.36, this is 1.35"},
+		{testCase{entry: rules, sidecar: true}, 36, ""},
+	} {
+		if got := tc.testCase.lacks(tc.has); got != tc.want {
+			t.Errorf("%+v on %s: %q, want %q", tc.testCase.entry, tc.has, got, tc.want)
+		}
+	}
+}

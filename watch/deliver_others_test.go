@@ -1,0 +1,111 @@
+package watch
+
+import (
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// TestAnothersReport: what stands by another Pod of the Job.
+func TestAnothersReport(t *testing.T) {
+	const yes, no, unknown = corev1.ConditionTrue, corev1.ConditionFalse, corev1.ConditionUnknown
+	dying := with(alive(), deleting)
+	checkDelivery(t, []delivers{
+		{"True, success", aSecond(another(yes), finished(success)),
+			"read Job; PATCH True Ready uid=job-1; reported True Ready; end delivered own"},
+		{"True, failure", aSecond(another(yes), finished(failure)),
+			"read Job; read Job; read Pod; PATCH False Broken uid=job-1 rv=2; reported False Broken; end delivered own"},
+		{"True, failure named as an interruption", aSecond(another(yes), finished(failing("AdapterInterrupted"))),
+			"read Job; read Job; read Pod; PATCH False AdapterInterrupted uid=job-1 rv=2; reported False AdapterInterrupted; end delivered own"},
+		{"True, crash", aSecond(another(yes), becomes(exited(1))),
+			"read Job; read Job; read Pod; PATCH False AdapterExitedWithError uid=job-1 rv=2; reported False AdapterExitedWithError; end delivered"},
+		{"True, failure of a Pod that is being deleted", aSecond(another(yes), becomes(dying), finished(failure)),
+			"read Job; read Pod; read Job; read Pod; superseded False Broken; end delivered superseded"},
+		{"True, failure, the deletion is learnt by reading", aSecond(another(yes), unwatched(dying), finished(failure)),
+			"read Job; read Job; read Pod; superseded False Broken; end delivered superseded"},
+		{"True, crash, the deletion is learnt by reading", aSecond(another(yes), unwatched(with(exited(1), deleting)), hears(exited(1))),
+			"read Job; read Job; read Pod; superseded False AdapterExitedWithError; end delivered superseded"},
+		{"True, crash of a Pod that is gone", aSecond(another(yes), hold("read Job"), becomes(exited(1)), deletes, release("read Job")),
+			"read Job; read Job; superseded False AdapterExitedWithError; end delivered superseded"},
+		{"True, failure, the Pod is found gone", aSecond(another(yes), fail("read Pod", status404), finished(failure), until(2*sec)),
+			"read Job; read Job; read Pod!; superseded False Broken; end delivered superseded"},
+		{"True, failure of a copy for debugging", []scene{becomes(alive(), ofNoJob), until(sec), another(yes), finished(failure)},
+			"read Job; read Job; read Pod; superseded False Broken; end delivered superseded"},
+		{"True, crash of a Pod of another Job", []scene{becomes(alive(), ofAnotherJob), until(sec), another(yes), becomes(exited(1), ofAnotherJob)},
+			"read Job; read Job; read Pod; superseded False AdapterExitedWithError; end delivered superseded"},
+		{"True, success of a copy for debugging", []scene{becomes(alive(), ofNoJob), until(sec), another(yes), finished(success)},
+			"read Job; PATCH True Ready uid=job-1; reported True Ready; end delivered own"},
+		{"True, timeout of a Pod never found", []scene{fail("read Pod", status404), askPod, another(yes), until(61 * sec)},
+			"read Pod!; read Job; read Pod!; PATCH False AdapterTimeout uid=job-1 rv=2; reported False AdapterTimeout; end delivered"},
+		{"True, timeout of a Pod never to be read", []scene{refusesPod, another(yes), until(121 * sec)},
+			"read Job; read Pod!; read Job; read Pod!; PATCH False AdapterTimeout uid=job-1 rv=2; reported False AdapterTimeout; end delivered"},
+		{"True, deletion", aSecond(another(yes), becomes(dying), until(27*sec)),
+			"read Job; read Pod; read Job; read Pod; superseded Unknown AdapterInterrupted; end delivered superseded"},
+		{"True, SIGTERM", aSecond(another(yes), stops, until(27*sec)),
+			"read Job; read Pod; read Job; read Pod; superseded Unknown AdapterInterrupted; taken back; read Job; read Pod; superseded Unknown AdapterInterrupted; end delivered superseded"},
+		{"False, success", aSecond(another(no), finished(success)),
+			"read Job; PATCH True Ready uid=job-1; reported True Ready; end delivered own"},
+		{"False, failure of a Pod that is being deleted", aSecond(another(no), becomes(dying), finished(failure)),
+			"read Job; read Pod; read Job; PATCH False Broken uid=job-1 rv=2; reported False Broken; end delivered own"},
+		{"False, deletion", aSecond(another(no), becomes(dying), until(27*sec)),
+			"read Job; read Pod; read Job; read Pod; superseded Unknown AdapterInterrupted; end delivered superseded"},
+		{"False, deletion in the last try", aSecond(another(no), noMoreTries, becomes(dying, tracked), until(27*sec)),
+			"read Job; read Pod; read Job; read Pod; PATCH False AdapterInterrupted uid=job-1 rv=3; reported False AdapterInterrupted; end delivered"},
+		{"Unknown, deletion", aSecond(another(unknown), becomes(dying), until(27*sec)),
+			"read Job; read Pod; read Job; read Pod; PATCH Unknown AdapterInterrupted uid=job-1 rv=2; reported Unknown AdapterInterrupted; end delivered"},
+		{"Unknown, failure", aSecond(another(unknown), finished(failure)),
+			"read Job; read Job; PATCH False Broken uid=job-1 rv=2; reported False Broken; end delivered own"},
+
+		{"True comes between reading and writing", aSecond(becomes(dying), hold("PATCH"), finished(failure), another(yes), release("PATCH"), until(2*sec)),
+			"read Job; read Pod; read Job; PATCH False Broken uid=job-1 rv=1; trying False Broken; read Job; read Pod; superseded False Broken; end delivered superseded"},
+		{"True comes while the PATCH is tried again", aSecond(becomes(dying), fail("PATCH", errNetwork), finished(failure), until(5*sec), another(yes), fail("PATCH", nil), until(20*sec)),
+			"read Job; read Pod; read Job; PATCH False Broken uid=job-1 rv=1!; trying False Broken; read Job; PATCH False Broken uid=job-1 rv=1!; read Job; read Pod; superseded False Broken; end delivered superseded"},
+		{"an own one that was lost is no other's", aSecond(becomes(dying), loses(true), finished(failure), loses(false), until(3*sec)),
+			"read Job; read Pod; read Job; PATCH False Broken uid=job-1 rv=1; trying False Broken; read Job; PATCH False Broken uid=job-1 rv=2; reported False Broken; end delivered own"},
+	})
+}
+
+// TestAnothersReportUnread: while Job or Pod cannot be read another Pod's success is safe.
+func TestAnothersReportUnread(t *testing.T) {
+	const yes = corev1.ConditionTrue
+	dying := with(alive(), deleting)
+	checkDelivery(t, []delivers{
+		{"one 403 for the Job", aSecond(another(yes), becomes(dying), fail("read Job", status403), until(26*sec), fail("read Job", nil), until(29*sec)),
+			"read Job; read Pod; read Job!; read Pod; trying False AdapterInterrupted; read Job; read Pod; superseded Unknown AdapterInterrupted; end delivered superseded"},
+		{"one 429 for the Job", aSecond(another(yes), becomes(dying), fail("read Job", status429), finished(failure), fail("read Job", nil), until(12*sec)),
+			"read Job; read Pod; read Job!; trying False Broken; read Job; read Pod; superseded False Broken; end delivered superseded"},
+		{"one 503 for the Job", aSecond(another(yes), becomes(dying), fail("read Job", status503), finished(failure), fail("read Job", nil), until(12*sec)),
+			"read Job; read Pod; read Job!; trying False Broken; read Job; read Pod; superseded False Broken; end delivered superseded"},
+		{"an outage, then a 503 for the Job", aSecond(fail("read Job", errNetwork), becomes(exited(1)), until(71*sec), clock,
+			another(yes), unwatched(with(exited(1), deleting)), fail("read Job", status503), until(100*sec), clock, fail("read Job", nil), until(113*sec)),
+			"read Job; read Job!; trying False AdapterExitedWithError; read Job!; @1m11s; read Job!; trying False AdapterExitedWithError; read Job!; @1m40s; read Job; read Pod; superseded False AdapterExitedWithError; end delivered superseded"},
+		{"one 503 for the Pod", aSecond(another(yes), fail("read Pod", status503), unwatched(with(exited(1), deleting)), hears(exited(1)), until(2*sec), fail("read Pod", nil), until(10*sec)),
+			"read Job; read Job; read Pod!; trying False AdapterExitedWithError; read Job; read Pod!; read Job; read Pod; superseded False AdapterExitedWithError; end delivered superseded"},
+		{"the Pod is not to be reached for long", aSecond(another(yes), unwatched(exited(1)), fail("read Pod", errNetwork), hears(exited(1)), until(200*sec), clock, fail("read Pod", nil), until(220*sec)),
+			"read Job; read Job; read Pod!; trying False AdapterExitedWithError; read Job; read Pod!; @3m20s; read Job; read Pod; PATCH False AdapterExitedWithError uid=job-1 rv=2; reported False AdapterExitedWithError; end delivered"},
+		{"one 429 for the Pod, whose Retry-After counts", aSecond(another(yes), fail("read Pod", status429), unwatched(with(exited(1), deleting)), hears(exited(1)), fail("read Pod", nil), until(8*sec-ms), clock, until(13*sec)),
+			"read Job; read Job; read Pod!; trying False AdapterExitedWithError; @7.999s; read Job; read Pod; superseded False AdapterExitedWithError; end delivered superseded"},
+		{"the Pod may not be read any more, for a minute", aSecond(another(yes), fail("read Pod", status403), hears(exited(1)), until(61*sec-ms), clock, until(75*sec)),
+			"read Job; read Job; read Pod!; trying False AdapterExitedWithError; read Job; read Pod!; @1m0.999s; read Job; read Pod!; PATCH False AdapterExitedWithError uid=job-1 rv=2; reported False AdapterExitedWithError; end delivered"},
+		{"the Pod cannot be read, for a minute", aSecond(another(yes), fail("read Pod", status503), hears(exited(1)), until(61*sec-ms), clock, until(75*sec)),
+			"read Job; read Job; read Pod!; trying False AdapterExitedWithError; read Job; read Pod!; @1m0.999s; read Job; read Pod!; PATCH False AdapterExitedWithError uid=job-1 rv=2; reported False AdapterExitedWithError; end delivered"},
+		{"superseded, then out of time", aSecond(another(yes), stops, until(3*sec), clock, fail("read Job", errNetwork), until(31*sec)),
+			"read Job; read Pod; read Job; read Pod; superseded Unknown AdapterInterrupted; @3s; taken back; read Job!; read Pod; trying False AdapterInterrupted; read Job!; read Pod; superseded False AdapterInterrupted; end delivered superseded"},
+	})
+}
+
+func failing(reason string) look {
+	l := failure
+	l.result.Reason = reason
+	return l
+}
+
+// askPod is a reading of the Pod, as the feed wants it.
+func askPod(p *play) {
+	p.asks("read Pod", "read Pod", p.beganReadPod(), func(err error, began seq) { p.sawPodReading(nil, err, began) })
+}
+
+// hears is what the watch tells of the Pod, which may be old.
+func hears(f facts) scene { return func(p *play) { tells(f, p.like...)(p.state) } }
+
+func noMoreTries(p *play) { p.changeJob(lastTry) }

@@ -1,0 +1,134 @@
+package watch
+
+import (
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/openshift-hyperfleet/status-reporter/contract"
+)
+
+// lacks is what has to be seen by this attempt before the write; enough reports
+// whether all of it has. Blind is a verdict that rests on a reading of the Pod which
+// was not to be had.
+func (s *state) lacks(v verdict, guarded, blind bool) (do step, enough bool) {
+	a, p, j := s.out.attempt, &s.pod, &s.job
+	readable := s.podName != "" && s.stop.deleted.IsZero()
+	judging := readable && guarded && s.foreignTrue(v)
+	for _, e := range [...]struct {
+		wanted, seen bool
+		do           step
+	}{
+		// The Pod knows which Job is meant, and what has come while it could not be read.
+		{readable && (blind || !p.synced || s.uid() == ""), p.tried() >= a, step{readPod: true}},
+		{guarded || s.uid() == "", j.tried >= a, step{readJob: true}},
+		// Its finalizer tells whether the Job counts it already.
+		{readable && s.restsOnRun(v) && j.tried >= a, p.tried() >= j.seen, step{readPod: true}},
+		// Is it being deleted?
+		{judging, p.tried() >= a, step{readPod: true}},
+	} {
+		if e.wanted && !e.seen {
+			return e.do, false
+		}
+	}
+	if judging && s.insistsOnPod() {
+		do = s.failed(errPodUnread)
+		s.out.retryAt = later(s.out.retryAt, p.retryAt)
+		return do, false
+	}
+	return s.lastLook(v)
+}
+
+// insistsOnPod reports whether the Pod, read in vain in this attempt, is to be read
+// until it is.
+func (s *state) insistsOnPod() bool {
+	p := &s.pod
+	return p.read < s.out.attempt && (p.refusing.IsZero() || s.now.Before(s.guardUntil(p.refusing)))
+}
+
+// lastLook is at the file, since reading may have taken its time.
+func (s *state) lastLook(v verdict) (do step, enough bool) {
+	if v.own || s.misconfigured != nil {
+		return step{}, true
+	}
+	s.mark(&s.out.ready, true)
+	look := s.file.read < s.out.ready
+	return step{look: look}, !look
+}
+
+// foreignTrue reports whether the Job read in this attempt carries a True that the
+// Pod must be read for: another Pod has reported it, and the state of this one
+// decides whether it may be replaced.
+func (s *state) foreignTrue(v verdict) bool {
+	j := &s.job
+	if v.interrupted || j.err != nil || j.tried < s.out.attempt {
+		return false
+	}
+	c := condition(j.last, s.conditionType)
+	return c != nil && c.Status == corev1.ConditionTrue && !s.out.sent[outcomeOf(c)]
+}
+
+// restsOnRun reports whether the verdict rests on the adapter still running, in a
+// stop or as an interruption.
+func (s *state) restsOnRun(v verdict) bool {
+	return v.interrupted || !v.own && s.stop.begun() && s.pod.ended == nil
+}
+
+// guard reports whether the write goes by a resourceVersion, given how the Job's
+// reading went; an error says why there is none yet.
+func (s *state) guard(v verdict, guarded bool) (bool, error) {
+	switch j := &s.job; {
+	case !guarded && s.uid() != "": // not read
+		return false, nil
+	case j.err == nil && s.uid() != j.last.UID:
+		return false, errReplaced
+	case j.err == nil:
+		return guarded, nil
+	case s.insists(v, guarded):
+		return false, j.err
+	}
+	// As far as it can be told without the Job. An interruption still goes by the one
+	// last read: it is written only while nobody else has written.
+	return v.interrupted && answerOf(s.job.err) == unable, nil
+}
+
+// insists reports whether nothing is written while the Job cannot be read. One bad
+// answer, or an outage, is no reason to.
+func (s *state) insists(v verdict, guarded bool) bool {
+	a := answerOf(s.job.err)
+	switch {
+	case a != forbidden && a != unable, a == unable && s.uid() == "":
+		return true
+	case !guarded: // a True, of a Job that may not be read
+		return false
+	case a == unable && v.interrupted && s.job.last == nil:
+		return true
+	}
+	return s.now.Before(s.guardUntil(s.job.refusing))
+}
+
+// guardUntil is when a refusal that has lasted since then is taken for the last word.
+func (s *state) guardUntil(since time.Time) time.Time {
+	until := since.Add(refusalTimeout)
+	if s.stop.begun() || s.misconfigured != nil {
+		from := later(since, s.stop.began())
+		until = earlier(until, from.Add(s.end().Sub(from)/2))
+	}
+	return until
+}
+
+// supersedes reports whether a condition that another Pod of the Job has reported
+// says more than the outcome: the Pod that replaces one which is being deleted may
+// have been faster, and a Pod that the Job does not control is a copy for
+// debugging.
+func (s *state) supersedes(c *batchv1.JobCondition, v verdict, o contract.Outcome) bool {
+	switch c.Status {
+	case corev1.ConditionTrue:
+		foreign := s.pod.last != nil && !controlledBy(s.pod.last, s.job.last.UID)
+		return v.interrupted || foreign || s.pod.deleting || s.pod.last != nil && !s.stop.deleted.IsZero()
+	case corev1.ConditionFalse:
+		return o.Status == contract.Unknown
+	}
+	return false
+}

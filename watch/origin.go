@@ -1,0 +1,192 @@
+package watch
+
+import "time"
+
+// fileState is what is known of the result file.
+type fileState struct {
+	look              // the last one
+	read    seq       // when it began
+	since   time.Time // the file has been the same since
+	found   time.Time // since when there has been one; zero: there is none
+	writing bool      // a writer is known to hold it open, or may
+
+	base     look // the last look that tells one file from another
+	based    bool // there has been one
+	fresh    bool // the file was seen to appear or change: the present run has written it
+	leftOver bool // it was not valid when a run was seen to end, and has not changed since
+	taken    bool // a valid one, for the present run's: it stays, whatever becomes of the file
+}
+
+// saw takes in a look that began at a seq and a time. Of two results of one run
+// the first stands.
+func (f *fileState) saw(l look, began seq, at time.Time) {
+	first := f.read == 0
+	f.read = max(f.read, began)
+	if f.taken {
+		return
+	}
+	if first || l.kind != f.kind || l.version != f.version {
+		f.since = at
+	}
+	f.look = l
+	switch {
+	case l.kind == fileAbsent:
+		f.found, f.fresh, f.leftOver = time.Time{}, false, false
+	case f.found.IsZero():
+		f.found = at
+	}
+	if l.kind != fileAbsent && l.stamp == 0 {
+		return // it cannot be told from another
+	}
+	if f.based && l.kind != fileAbsent && !f.base.sameFile(l) {
+		f.fresh, f.leftOver = true, false
+	}
+	f.base, f.based = l, true
+}
+
+// sameFile reports whether two looks found the same file, unchanged. Within a tick
+// of the filesystem's clock content alone tells.
+func (l look) sameFile(m look) bool {
+	read := func(l look) bool { return l.kind == fileValid || l.kind == fileInvalid }
+	return l.kind != fileAbsent && l.stamp == m.stamp && (!read(l) || !read(m) || l.version == m.version)
+}
+
+// runEnded takes in that a run of the adapter was seen to end, and was not the last.
+func (f *fileState) runEnded(now facts, local bool) {
+	written := (now.running || now.ended != nil) && local && !now.started.IsZero() && !f.changed.Before(now.startedBy())
+	if f.kind != fileAbsent && f.kind != fileValid && !written {
+		f.fresh, f.leftOver = false, true
+	}
+}
+
+// origin says whose file it is.
+type origin int
+
+const (
+	originPresent origin = iota // the adapter's present run has written it
+	originUnknown               // a reading of the Pod will tell
+	originDoubt                 // it counts when the run has ended
+	originEarlier               // left over: no file
+)
+
+const (
+	// knowPatience is how long a file waits to be told from one that is left over.
+	knowPatience = time.Minute
+	// remoteSkew is how far the clock of a volume's server may be off.
+	remoteSkew = time.Minute
+	// startSkew is how late the kubelet may note that a container has started.
+	startSkew = 100 * time.Millisecond
+)
+
+// startedBy is when the present run had started for certain: the kubelet cuts to
+// whole seconds.
+func (f *facts) startedBy() time.Time { return f.started.Add(time.Second) }
+
+// local reports whether the file's times are of this node's clock.
+func (p *podState) local() bool { return p.volume != volumeOther }
+
+// origin goes by what was seen to happen, else by the file's change time, which
+// `cp -p` and `tar` cannot set, against the start of the adapter's present run.
+func (s *state) origin() origin {
+	f, p := &s.file, &s.pod
+	switch {
+	case f.kind == fileAbsent, f.taken:
+		return originPresent
+	case f.leftOver:
+		return originEarlier
+	case f.fresh, p.last != nil && p.roles.adapter == nil:
+		return originPresent
+	case p.last == nil || p.mayBeLeftOver() && !p.known:
+		if s.now.Before(s.believeAt()) {
+			return originUnknown
+		}
+		return originPresent
+	case !p.mayBeLeftOver(), p.volume == volumeEmptyDir && p.restarts == 0:
+		return originPresent
+	}
+	return s.originByTime()
+}
+
+// mayBeLeftOver reports whether there can be a file from before the adapter's
+// present run: not in an emptyDir while it cannot have been started again.
+func (p *podState) mayBeLeftOver() bool {
+	switch p.volume {
+	case volumeNone, volumeUnknown:
+		return false
+	case volumeEmptyDir:
+		return p.mayRestart
+	}
+	return true
+}
+
+func (s *state) originByTime() origin {
+	f, p := &s.file, &s.pod
+	if !p.running && p.ended == nil && f.kind != fileValid {
+		return originEarlier // between two runs
+	}
+	if p.started.IsZero() {
+		switch {
+		case p.ended == nil && p.restarts == 0 && !p.running:
+			return originEarlier // it has not started yet
+		case p.ended != nil, !s.now.Before(s.believeAt()):
+			return originPresent
+		}
+		return originUnknown
+	}
+	before, by := p.started.Add(-startSkew), p.startedBy()
+	if !p.local() {
+		before, by = p.started.Add(-remoteSkew), by.Add(remoteSkew)
+	}
+	switch {
+	case f.changed.IsZero(), !f.changed.Before(by):
+		return originPresent
+	case f.changed.Before(before):
+		return originEarlier
+	}
+	return originDoubt
+}
+
+// believeAt is when a file counts although nothing tells whose it is.
+func (s *state) believeAt() time.Time {
+	at := s.file.found.Add(knowPatience)
+	if s.stop.begun() {
+		from := later(s.file.found, s.stop.began())
+		at = earlier(at, from.Add(s.reportAt().Sub(from)/2))
+	}
+	return at
+}
+
+// mustKnow reports whether a valid file waits for a reading of the Pod that knows
+// this very run of the reporter: for whose it is, or for what an earlier run of a
+// native sidecar has reported.
+func (s *state) mustKnow() bool {
+	if s.file.kind != fileValid || s.file.taken {
+		return false
+	}
+	p := &s.pod
+	started := p.reporterRestarts > 0 || !p.reporterStarted.IsZero() || !p.started.IsZero() || p.restarts > 0
+	prior := p.last != nil && p.sidecar && started && !p.known && s.now.Before(s.believeAt())
+	return prior || s.origin() == originUnknown
+}
+
+// kind is that of a file which counts: one that is left over is none.
+func (s *state) fileKind() fileKind {
+	switch s.origin() {
+	case originEarlier:
+		return fileAbsent
+	case originUnknown, originDoubt:
+		if !s.runOver() {
+			return fileAbsent
+		}
+	}
+	return s.file.kind
+}
+
+// runOver reports whether the adapter's run has ended, or must be taken to have.
+func (s *state) runOver() bool {
+	p := &s.pod
+	return p.sawEnd != 0 || p.sawFailed != 0 || s.timedOut != 0 || s.reportDue != 0 || p.last != nil && !p.running && !p.started.IsZero()
+}
+
+// candidate reports whether the file is an invalid one that is believed if it stays.
+func (s *state) candidate() bool { return s.fileKind() == fileInvalid && !s.file.writing }
