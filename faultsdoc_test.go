@@ -7,7 +7,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -46,7 +45,14 @@ code 3, and nowhere does the log claim a report that the server has not
 acknowledged. What a Pod looks like at one moment is in the golden suite
 (testdata/containers).
 
-`)
+A row that says "badly" is a test for each of these answers: `)
+	for i, bad := range badAnswers {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(bad.name)
+	}
+	b.WriteString(".\n\n")
 	section := func(title, test string, rows func()) {
 		fmt.Fprintf(&b, "## %s\n\n%s\n\n| what goes wrong | what happens |\n| --- | --- |\n", title, test)
 		rows()
@@ -55,14 +61,14 @@ acknowledged. What a Pod looks like at one moment is in the golden suite
 	stories := func(list []story) func() {
 		return func() {
 			for _, s := range list {
-				fmt.Fprintf(&b, "| %s | %s |\n", s.name, happens(s.want, s.within))
+				fmt.Fprintf(&b, "| %s | %s |\n", s.name, s.happens())
 			}
 		}
 	}
 	files := func(list []fileStory) func() {
 		return func() {
 			for _, s := range list {
-				fmt.Fprintf(&b, "| %s | %s |\n", s.name, happens(s.want, 0))
+				fmt.Fprintf(&b, "| %s | %s |\n", s.name, happens(s.want))
 			}
 		}
 	}
@@ -70,23 +76,44 @@ acknowledged. What a Pod looks like at one moment is in the golden suite
 	section("Pods", "TestPodFaults.", stories(podFaults()))
 	section("SIGTERM and deletion", "TestStopFaults. A regular sidecar, a grace period of 30 s unless the row says otherwise.", stories(stopFaults()))
 	section("The reporter as a native sidecar", "TestSidecarFaults.", stories(sidecarFaults()))
+	section("Native sidecars that are started again, or have little time", "TestSidecarRestarts.", stories(sidecarRestarts()))
+	section("The kubelet's own stops", "TestKubeletFaults. SIGTERM without a deletionTimestamp; the API shows nothing before all containers have ended. Where SIGKILL is named, what stands on the Job by then counts.", stories(kubeletFaults()))
+	section("Whose file it is", "TestRunFaults. A result belongs to the run of the adapter that wrote it.", stories(runFaults()))
+	section("Crashes of long ago", "TestOldCrashFaults.", stories(oldCrashFaults()))
+	section("Adapters that never start, and ends that are told late", "TestInitFaults, TestEndFaults.", stories(append(initFaults(), endFaults()...)))
+	section("Verdicts that come and go", "TestWithdrawnFaults. Each new one has time, requests and words of its own.", stories(withdrawnFaults()))
+	section("Another Pod's report", "TestSupersededFaults.", stories(supersededFaults()))
+	section("Objects that cannot be read", "TestReadingFaults.", stories(readingFaults()))
+	section("Refusals that pass", "TestRefusalFaults. 403s after an outage, of Roles that change, of a mesh.", stories(refusalFaults()))
+	section("A slow server", "TestSlowFaults. A grace period of 30 s unless the row says otherwise.", stories(slowFaults()))
+	section("Settings", "TestSettingFaults.", stories(settingFaults()))
 	section("Files as adapters write them", "TestFilesAsAdaptersWriteThem. Each with inotify and with polling alone.", files(asAdaptersWrite()))
 	section("Files as a hostile adapter leaves them", "TestHostileFiles, TestHostileFilesWhileTheAdapterRuns. Each with inotify and with polling alone.", files(asHostileAdaptersLeave()))
 	return b.Bytes()
 }
 
-func happens(want contract.Outcome, within time.Duration) string {
-	var s string
+func (s *story) happens() string {
+	var text string
+	switch {
+	case s.untold:
+		text = fmt.Sprintf("nothing is told: exit %d", s.exit)
+	case s.want == nothing && s.exit != exitUndelivered:
+		text = fmt.Sprintf("lost, and told: exit %d", s.exit)
+	default:
+		text = happens(s.want)
+	}
+	if s.within > 0 {
+		text += fmt.Sprintf(", within %.0f s", s.within.Seconds())
+	}
+	return text
+}
+
+func happens(want contract.Outcome) string {
 	switch want {
 	case good:
-		s = "done"
+		return "done"
 	case nothing:
-		s = "lost, and told: exit 3"
-	default:
-		s = fmt.Sprintf("%s %s: %s", want.Status, want.Reason, strings.ReplaceAll(want.Message, "|", `\|`))
+		return "lost, and told: exit 3"
 	}
-	if within > 0 {
-		s += fmt.Sprintf(", within %.0f s", within.Seconds())
-	}
-	return s
+	return fmt.Sprintf("%s %s: %s", want.Status, want.Reason, strings.ReplaceAll(want.Message, "|", `\|`))
 }
