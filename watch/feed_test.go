@@ -8,6 +8,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	apiwatch "k8s.io/apimachinery/pkg/watch"
+
+	"github.com/openshift-hyperfleet/status-reporter/contract"
 )
 
 // followRow is a story of the feed and what it wants done at its end.
@@ -142,6 +144,8 @@ func TestFollow(t *testing.T) {
 
 		{"an attempt has met no server: wait for the next", []event{opens, accepted, added, at(10 * sec), ended(errNetwork), at(12 * sec), missed}, "wait"},
 		{"it was long ago", []event{opens, accepted, added, at(10 * sec), ended(errNetwork), at(12 * sec), missed, at(27 * sec)}, "watch from 7"},
+		{"the next attempt has delivered", []event{opens, accepted, added, at(10 * sec), ended(errNetwork), at(12 * sec), missed, acks}, "watch from 7"},
+		{"the next attempt was answered", []event{opens, accepted, added, at(10 * sec), ended(errNetwork), at(12 * sec), missed, refuses}, "watch from 7"},
 		{"an attempt has met no server, and the Pod is not known", []event{opens, ended(errNetwork), at(12 * sec), missed}, "watch"},
 		{"no Pod", []event{func(s *state) { s.feed.off = true }}, "wait"},
 	})
@@ -155,6 +159,19 @@ func getsPod(version string, changes ...change) event {
 func polls(s *state)  { s.beganPoll() }
 func asks(s *state)   { s.follow() }
 func missed(s *state) { s.out.missedAt = s.now }
+
+// acks and refuses are answers to a PATCH of the present verdict.
+func acks(s *state)    { answersPatch(nil)(s) }
+func refuses(s *state) { answersPatch(status503)(s) }
+
+func answersPatch(err error) event {
+	return func(s *state) {
+		s.track(&verdict{interrupted: true, interim: true})
+		p := s.newPatch(s.out.verdict, contract.Outcome{}, false)
+		s.beganPatch(p)
+		s.sawPatch(p, theJob(), err)
+	}
+}
 
 func polled(version string, err error) event {
 	return func(s *state) { s.sawPoll(versioned(version), err) }
