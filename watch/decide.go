@@ -69,7 +69,7 @@ func (s *state) decideRestart() step {
 	switch {
 	case s.stop.sigterm.IsZero():
 		return step{}
-	case s.file.read < s.stopping:
+	case s.file.read < max(s.stopping, s.pod.sawAgain):
 		return step{look: true}
 	}
 	return step{done: &Result{Delivered: true, Superseded: true, Pod: s.pod.last}}

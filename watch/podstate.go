@@ -41,6 +41,7 @@ type podState struct {
 
 	sawEnd    seq    // when the adapter was first seen ended for good
 	sawFailed seq    // when the Pod was first seen Failed
+	sawAgain  seq    // when all of its containers were first seen to be started again
 	run       string // the last whose end was seen
 	disrupted bool   // that end was first seen while somebody else was ending the Pod
 }
@@ -154,6 +155,7 @@ func (s *state) sawFacts(f facts) {
 	}
 	s.mark(&p.sawEnd, f.ended != nil)
 	s.mark(&p.sawFailed, f.failed)
+	s.mark(&p.sawAgain, f.restartingAll)
 	p.facts = f
 	// To the second, as the kubelet has it, and one second allowed: a status from
 	// before a restart in place tells of the run before.
