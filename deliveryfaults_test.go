@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -109,7 +110,7 @@ func supersededFaults() []story {
 		{name: "the Pod is deleted, its replacement succeeds, its adapter writes a failure, and the PATCH is answered badly once", badly: patches, want: replaced, exit: 143,
 			play: outlived(func(h *harness) { h.badly(); writesFailure(h) })},
 		{name: "a crash, an outage of 70 s in which the Pod is deleted and its replacement succeeds, and the Job's reading is answered badly once", badly: jobReads, want: replaced, exit: 143,
-			play: play(runs(10*time.Second), faults(jobReads, unavailable), (*harness).crash, pause(time.Millisecond), down, pause(70*time.Second), func(h *harness) { h.delete(300) },
+			play: play(runs(10*time.Second), faults(jobReads, unavailable), (*harness).crash, func(*harness) { synctest.Wait() }, down, pause(70*time.Second), func(h *harness) { h.delete(300) },
 				anotherSucceeds, badly, up)},
 		{name: "a failure, an outage of 70 s in which the Pod is deleted and its replacement succeeds, and the Pod's reading is answered badly once", badly: podReads, want: replaced, exit: 143,
 			play: play(runs(10*time.Second), down, pause(70*time.Second), writesFailure, func(h *harness) { h.delete(300) }, anotherSucceeds, badly, up)},
