@@ -63,10 +63,10 @@ func (w *world) judgeCode(v *verdict, c claim) {
 	}
 }
 
-// firstSucceeds tells that the result which stands is a success, which goes by the UID alone.
-func (w *world) firstSucceeds() bool {
+// firstSucceeds tells that the result which stands by a time is a success, which goes by the UID alone.
+func (w *world) firstSucceeds(by time.Duration) bool {
 	all := w.results()
-	return len(all) > 0 && all[0].want.Status == contract.True
+	return len(all) > 0 && all[0].since <= by && all[0].want.Status == contract.True
 }
 
 // own tells that an outcome is a result of the adapter's.
@@ -88,7 +88,7 @@ func (w *world) otherBefore(at time.Duration) bool {
 	return false
 }
 
-// legible tells that the reporter could read the Pod all through the stop.
+// legible tells that the reporter could read Pod and Job all through the stop.
 func (w *world) legible() bool {
 	began := w.sigterms[0]
 	if w.s.stopAt > 0 {
@@ -99,7 +99,7 @@ func (w *world) legible() bool {
 			return false
 		}
 	}
-	return !w.s.noPods
+	return !w.s.noPods && !w.s.noJobs
 }
 
 // judgeTime: what can be delivered is delivered, and soon.
@@ -118,7 +118,7 @@ func (w *world) judgeTime(v *verdict, reqs []kubetest.Request) {
 		if from == w.interimMoment() { // SIGKILL may be next
 			until = from + 250*ms
 		}
-		if w.s.noJobs && !w.firstSucceeds() { // what is to be guarded waits for a Role that may come yet
+		if w.s.noJobs && !w.firstSucceeds(from) { // what is to be guarded waits for a Role that may come yet
 			until = max(until, w.calmSince(from)+80*time.Second)
 		}
 		if len(ready) == 0 || from < 0 || from >= end || w.s.kill > 0 && until > w.s.kill-300*ms || w.excused(from, until) {

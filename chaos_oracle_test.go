@@ -65,7 +65,7 @@ func (w *world) says(v view) []allowed {
 	}
 	early, late := w.reportAt(v)
 	if early >= 0 && v.at >= early {
-		all = append(all, w.cutShort(v)...)
+		all = append(all, w.cutShort(v, early)...)
 	}
 	if at := w.interimAt(v); at >= 0 && v.at >= at && (late < 0 || v.at <= late) {
 		all = append(all, interim(w.interrupted(v))...)
@@ -226,32 +226,33 @@ func (w *world) timedOut(v view) []allowed {
 		message += " (container is waiting: " + v.pod.waiting + ")"
 	}
 	o := contract.Outcome{Status: contract.False, Reason: contract.ReasonAdapterTimeout, Message: message}
-	return v.pod.orCrash(w, v, []allowed{{Outcome: o}}, allowed{Outcome: contract.Outcome{
+	return v.pod.orCrash(w, v, w.s.wait, w.s.wait, []allowed{{Outcome: o}}, allowed{Outcome: contract.Outcome{
 		Status: o.Status, Reason: o.Reason, Message: message + "; an earlier run "}, prefix: true})
 }
 
 // cutShort is what a run that somebody else ends may tell.
-func (w *world) cutShort(v view) []allowed {
+func (w *world) cutShort(v view, from time.Duration) []allowed {
 	if v.file.kind == invalid {
 		return []allowed{unusable(v.file)}
 	}
 	interrupted := w.interrupted(v)
-	return v.pod.orCrash(w, v, interrupted, interrupted...)
+	return v.pod.orCrash(w, v, from, v.at, interrupted, interrupted...)
 }
 
 // orCrash is what may be told of an adapter that has not ended for good: the last
-// known crash where it is in a loop, else the first; behind an older crash the others.
-func (p *podTruth) orCrash(w *world, v view, without []allowed, behind ...allowed) (all []allowed) {
+// known crash where it is in a loop as of when that was to be told, some time between
+// two, else the first; behind an older crash the others.
+func (p *podTruth) orCrash(w *world, v view, from, to time.Duration, without []allowed, behind ...allowed) (all []allowed) {
 	if p == nil || p.last == nil || !p.last.bad() || p.last.guess {
 		return without
 	}
 	const loop = time.Minute
-	ran := v.at - p.startedAt
-	// The kubelet cuts to seconds; what is held up was told before.
-	if !p.running || ran < loop+instant+w.slack(v.at) {
+	ran := func(at time.Duration) time.Duration { return (at - p.startedAt).Abs() }
+	nearest := min(max(p.startedAt, from), to)
+	if !p.running || ran(nearest) < loop+instant {
 		all = append(all, w.ofEnding(v, p.last)...)
 	}
-	if p.running && ran > loop-time.Second-instant {
+	if p.running && max(ran(from), ran(to)) > loop-time.Second-instant { // the kubelet cuts to seconds
 		all = append(all, behind...)
 	}
 	return all
