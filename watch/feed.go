@@ -145,8 +145,7 @@ func (s *state) sawWatchEnd(err error) {
 	case expired:
 		f.expired, f.version = true, ""
 		if !again {
-			f.at = s.now
-			return
+			return // at once
 		}
 	}
 	// Where there was no server to be met, the next watch tells as much as a
