@@ -148,9 +148,9 @@ test-examples: binary ## Run the golden suite's examples in Python and shell, as
 	testdata/examples/run.sh $(BINARY)
 
 .PHONY: test-apiserver
-test-apiserver: ## Golden suite, deliveries, 200 Jobs and the fake's fidelity on a real kube-apiserver: KUBEBUILDER_ASSETS, else built once
+test-apiserver: ## Golden suite, deliveries, 200 Jobs, the policies and the fake's fidelity on a real kube-apiserver: KUBEBUILDER_ASSETS, else built once
 	@dirs=$$(go run ./test/apiserver/assets); \
-	STATUS_REPORTER_APISERVER=$$dirs go test -count=1 -p 1 -parallel 16 -timeout 20m -v -run '^(TestAPIServer|TestFidelity)$$' . ./test/apiserver | \
+	STATUS_REPORTER_APISERVER=$$dirs go test -count=1 -p 1 -parallel 16 -timeout 20m -v -run '^(TestAPIServer|TestFidelity|TestPolicies)$$' . ./test/apiserver | \
 	  grep --line-buffered -vE '^ *(=== |--- PASS: [^/]+/[^/]+/)'
 
 .PHONY: e2e

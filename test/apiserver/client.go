@@ -13,28 +13,40 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// client does what an administrator does.
+// client does what an administrator does, or whoever has the token.
 type client struct {
-	base string
-	http *http.Client
+	base  string
+	token string
+	http  *http.Client
 }
 
 // do sends one request; in and out, where not nil, are JSON. A refusal is an
 // *apierrors.StatusError.
 func (c *client) do(ctx context.Context, method, path string, in, out any) error {
-	var body io.Reader
+	var body []byte
 	if in != nil {
-		data, err := json.Marshal(in)
-		if err != nil {
+		var err error
+		if body, err = json.Marshal(in); err != nil {
 			return err
 		}
-		body = bytes.NewReader(data)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
+	var page bytes.Buffer
+	if err := c.send(ctx, method, path, "application/json", body, &page); err != nil || out == nil {
+		return err
+	}
+	return json.Unmarshal(page.Bytes(), out)
+}
+
+// send sends one request with a body of this media type and hands the answer's on.
+func (c *client) send(ctx context.Context, method, path, kind string, body []byte, out *bytes.Buffer) error {
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
-	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Content-Type", kind)
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return err
@@ -51,10 +63,18 @@ func (c *client) do(ctx context.Context, method, path string, in, out any) error
 		}
 		return fmt.Errorf("%s %s: %s: %s", method, path, resp.Status, data)
 	}
-	if out == nil {
-		return nil
+	if out != nil {
+		out.Write(data)
 	}
-	return json.Unmarshal(data, out)
+	return nil
+}
+
+// statusOf is the server's own answer in an error; nil where there is none.
+func statusOf(err error) *metav1.Status {
+	if status := (*apierrors.StatusError)(nil); errors.As(err, &status) {
+		return &status.ErrStatus
+	}
+	return nil
 }
 
 func notFound(err error) bool {

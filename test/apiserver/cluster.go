@@ -38,6 +38,7 @@ type Cluster struct {
 	etcdPort   string
 	port       string // of kube-apiserver
 	admin      *client
+	anonymous  *http.Client // for whoever has a token
 	etcd       *process
 	server     *process
 	namespaces atomic.Int64
@@ -66,6 +67,7 @@ func (c *Cluster) start() (err error) {
 	if c.admin, err = c.pki.client("admin"); err != nil {
 		return err
 	}
+	c.anonymous = c.pki.anonymous()
 	ports, err := freePorts(3)
 	if err != nil {
 		return err

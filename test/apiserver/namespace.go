@@ -31,12 +31,17 @@ type Namespace struct {
 	pod     *corev1.Pod // made last
 }
 
-// Namespace makes one, with the objects of deploy/rbac.yaml in it. Its Jobs and
-// Pods are removed when the test ends.
-func (c *Cluster) Namespace(tb testing.TB) *Namespace {
+// Namespace makes one, with the objects of deploy/rbac.yaml in it, under the
+// policies that are applied where with labels it. Its Jobs and Pods are removed
+// when the test ends.
+func (c *Cluster) Namespace(tb testing.TB, with ...func(*metav1.ObjectMeta)) *Namespace {
 	tb.Helper()
 	n := &Namespace{Name: fmt.Sprintf("adapters-%d", c.namespaces.Add(1)), tb: tb, c: c, dir: tb.TempDir()}
-	n.must(http.MethodPost, "/api/v1/namespaces", &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: n.Name}}, nil)
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: n.Name}}
+	for _, change := range with {
+		change(&ns.ObjectMeta)
+	}
+	n.must(http.MethodPost, "/api/v1/namespaces", ns, nil)
 	n.applyRBAC()
 	ca, err := os.ReadFile(c.pki.path("ca.crt"))
 	if err != nil {
@@ -65,14 +70,18 @@ func (n *Namespace) Env() map[string]string {
 // NewToken writes a new token, bound to the Pod made last as the kubelet's are.
 func (n *Namespace) NewToken() {
 	n.tb.Helper()
+	n.put("token", []byte(n.Token(n.account, n.pod)))
+}
+
+// Token is one of a ServiceAccount, bound to a Pod where that is not nil.
+func (n *Namespace) Token(account string, pod *corev1.Pod) string {
+	n.tb.Helper()
 	req := &authenticationv1.TokenRequest{}
-	if n.pod != nil {
-		req.Spec.BoundObjectRef = &authenticationv1.BoundObjectReference{
-			APIVersion: "v1", Kind: "Pod", Name: n.pod.Name, UID: n.pod.UID,
-		}
+	if pod != nil {
+		req.Spec.BoundObjectRef = &authenticationv1.BoundObjectReference{APIVersion: "v1", Kind: "Pod", Name: pod.Name, UID: pod.UID}
 	}
-	n.must(http.MethodPost, n.core("serviceaccounts/"+n.account+"/token"), req, req)
-	n.put("token", []byte(req.Status.Token))
+	n.must(http.MethodPost, n.core("serviceaccounts/"+account+"/token"), req, req)
+	return req.Status.Token
 }
 
 // SpoilToken writes a token that no server accepts.

@@ -105,6 +105,11 @@ func (p *pki) client(name string) (*client, error) {
 	}}}, nil
 }
 
+// anonymous is a client that has no certificate.
+func (p *pki) anonymous() *http.Client {
+	return &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: p.roots}, ForceAttemptHTTP2: true}}
+}
+
 // kubeconfig writes one for a user that a new certificate names.
 func (p *pki) kubeconfig(user, server string) (file string, err error) {
 	if err := p.sign(user, template(pkix.Name{CommonName: user})); err != nil {

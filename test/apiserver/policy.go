@@ -1,0 +1,174 @@
+package apiserver
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"testing"
+	"time"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/yaml"
+)
+
+// ownCondition is the policy that Enforce applies.
+const ownCondition = "deploy/policy/own-condition.yaml"
+
+// Enforced labels a namespace for the policies in deploy/policy.
+func Enforced(meta *metav1.ObjectMeta) {
+	meta.Labels = map[string]string{"status-reporter/policies": "enabled"}
+}
+
+// Enforce applies deploy/policy/own-condition.yaml and waits until it counts:
+// the server follows its policies with a small delay.
+func (c *Cluster) Enforce(tb testing.TB) {
+	tb.Helper()
+	c.Apply(tb, ownCondition)
+	n := c.Namespace(tb, Enforced)
+	job := n.CreateJob(Job("any"))
+	token := n.Token(n.account, nil) // of no Pod: no policy but this one minds
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if n.Wait(ctx, func() bool {
+		return n.Patch(token, job.Name, StrategicMerge, `{"metadata":{"labels":{"any":"any"}}}`).Code == http.StatusForbidden
+	}) != nil {
+		tb.Fatalf("%s does not come into force", ownCondition)
+	}
+}
+
+// Job is one with an adapter and nothing else.
+func Job(name string) *batchv1.Job {
+	return &batchv1.Job{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Spec: batchv1.JobSpec{Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{
+			ServiceAccountName: "status-reporter-sa",
+			RestartPolicy:      corev1.RestartPolicyNever,
+			Containers:         []corev1.Container{{Name: "adapter", Image: "adapter"}},
+		}}},
+	}
+}
+
+// Apply makes the objects of a file, or replaces them: those of deploy/policy
+// belong to no namespace.
+func (c *Cluster) Apply(tb testing.TB, file string) {
+	tb.Helper()
+	data, err := os.ReadFile(filepath.Join(moduleRoot(), file))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	docs := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(data), 4096)
+	for {
+		var doc json.RawMessage
+		if err := docs.Decode(&doc); errors.Is(err, io.EOF) {
+			return
+		} else if err != nil {
+			tb.Fatalf("%s: %v", file, err)
+		}
+		var object metav1.PartialObjectMetadata
+		if err := json.Unmarshal(doc, &object); err != nil {
+			tb.Fatalf("%s: %v", file, err)
+		}
+		resource, ok := map[string]string{
+			"ValidatingAdmissionPolicy":        "validatingadmissionpolicies",
+			"ValidatingAdmissionPolicyBinding": "validatingadmissionpolicybindings",
+		}[object.Kind]
+		if !ok {
+			tb.Fatalf("%s: unexpected kind %q", file, object.Kind)
+		}
+		path := "/apis/" + object.APIVersion + "/" + resource + "/" + object.Name + "?fieldManager=test&force=true"
+		if err := c.admin.send(context.Background(), http.MethodPatch, path, "application/apply-patch+yaml", doc, nil); err != nil {
+			tb.Fatalf("%s: %v", file, err)
+		}
+	}
+}
+
+// Bind gives the reporter's Role to every ServiceAccount of a namespace.
+func (n *Namespace) Bind(namespace string) {
+	n.tb.Helper()
+	n.must(http.MethodPost, n.rbac("rolebindings"), &rbacv1.RoleBinding{
+		ObjectMeta: metav1.ObjectMeta{GenerateName: "all-"},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: n.role.Name},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: "Group", Name: "system:serviceaccounts:" + namespace}},
+	}, nil)
+}
+
+// CreateAccount makes a ServiceAccount.
+func (n *Namespace) CreateAccount(name string) {
+	n.tb.Helper()
+	n.must(http.MethodPost, n.core("serviceaccounts"), &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: name}}, nil)
+}
+
+// Media types of patches.
+const (
+	StrategicMerge = "application/strategic-merge-patch+json"
+	Merge          = "application/merge-patch+json"
+	JSONPatch      = "application/json-patch+json"
+)
+
+// Patch patches a Job's status with a token and returns what the server says:
+// code 200 alone where it is done.
+func (n *Namespace) Patch(token, job, kind, body string) metav1.Status {
+	n.tb.Helper()
+	c := &client{base: n.c.admin.base, token: token, http: n.c.anonymous}
+	err := c.send(context.Background(), http.MethodPatch, n.jobs()+"/"+job+"/status", kind, []byte(body), nil)
+	if err == nil {
+		return metav1.Status{Code: http.StatusOK}
+	}
+	status := statusOf(err)
+	if status == nil {
+		n.tb.Fatal(err)
+	}
+	return *status
+}
+
+// Refusals counts what the policies have refused since the server started, by its own metrics.
+func (c *Cluster) Refusals(tb testing.TB) (n int) {
+	tb.Helper()
+	var page bytes.Buffer
+	if err := c.admin.send(context.Background(), http.MethodGet, "/metrics", "", nil, &page); err != nil {
+		tb.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`(?m)^apiserver_validating_admission_policy_check_total\{.*enforcement_action="deny".*\} (\d+)$`).FindAllSubmatch(page.Bytes(), -1) {
+		count, err := strconv.Atoi(string(m[1]))
+		if err != nil {
+			tb.Fatal(err)
+		}
+		n += count
+	}
+	return n
+}
+
+// TypeWarnings waits until kube-controller-manager has checked the types of each
+// policy, and returns what it found.
+func (c *Cluster) TypeWarnings(tb testing.TB) map[string][]admissionv1.ExpressionWarning {
+	tb.Helper()
+	found := map[string][]admissionv1.ExpressionWarning{}
+	for range 500 {
+		var list admissionv1.ValidatingAdmissionPolicyList
+		if err := c.admin.do(context.Background(), http.MethodGet, "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies", nil, &list); err != nil {
+			tb.Fatal(err)
+		}
+		for _, p := range list.Items {
+			if p.Status.ObservedGeneration == p.Generation && p.Status.TypeChecking != nil {
+				found[p.Name] = p.Status.TypeChecking.ExpressionWarnings
+			}
+		}
+		if len(list.Items) > 0 && len(found) == len(list.Items) {
+			return found
+		}
+		time.Sleep(pollPause)
+	}
+	tb.Fatal("the policies' types are not checked")
+	return nil
+}
