@@ -30,18 +30,18 @@ func (c *client) do(ctx context.Context, method, path string, in, out any) error
 			return err
 		}
 	}
-	var page bytes.Buffer
-	if err := c.send(ctx, method, path, "application/json", body, &page); err != nil || out == nil {
+	page, _, err := c.send(ctx, method, path, "application/json", body)
+	if err != nil || out == nil {
 		return err
 	}
-	return json.Unmarshal(page.Bytes(), out)
+	return json.Unmarshal(page, out)
 }
 
-// send sends one request with a body of this media type and hands the answer's on.
-func (c *client) send(ctx context.Context, method, path, kind string, body []byte, out *bytes.Buffer) error {
+// send sends one request with a body of this media type.
+func (c *client) send(ctx context.Context, method, path, kind string, body []byte) ([]byte, http.Header, error) {
 	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	req.Header.Set("Content-Type", kind)
 	if c.token != "" {
@@ -49,24 +49,21 @@ func (c *client) send(ctx context.Context, method, path, kind string, body []byt
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	defer resp.Body.Close()
 	data, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	if resp.StatusCode/100 != 2 {
 		var status metav1.Status
 		if json.Unmarshal(data, &status) == nil && status.Kind == "Status" {
-			return fmt.Errorf("%s %s: %w", method, path, &apierrors.StatusError{ErrStatus: status})
+			return nil, nil, fmt.Errorf("%s %s: %w", method, path, &apierrors.StatusError{ErrStatus: status})
 		}
-		return fmt.Errorf("%s %s: %s: %s", method, path, resp.Status, data)
+		return nil, nil, fmt.Errorf("%s %s: %s: %s", method, path, resp.Status, data)
 	}
-	if out != nil {
-		out.Write(data)
-	}
-	return nil
+	return data, resp.Header, nil
 }
 
 // statusOf is the server's own answer in an error; nil where there is none.

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,12 +39,18 @@ func (c *Cluster) Enforce(tb testing.TB) {
 	n := c.Namespace(tb, Enforced)
 	job := n.CreateJob(Job("any"))
 	token := n.Token(n.account, nil) // of no Pod: no policy but this one minds
+	n.Await(ownCondition+" in force", func() bool {
+		return n.Patch(token, job.Name, StrategicMerge, `{"metadata":{"labels":{"any":"any"}}}`).Code == http.StatusForbidden
+	})
+}
+
+// Await fails the test where cond does not come true.
+func (n *Namespace) Await(what string, cond func() bool) {
+	n.tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	if n.Wait(ctx, func() bool {
-		return n.Patch(token, job.Name, StrategicMerge, `{"metadata":{"labels":{"any":"any"}}}`).Code == http.StatusForbidden
-	}) != nil {
-		tb.Fatalf("%s does not come into force", ownCondition)
+	if n.Wait(ctx, cond) != nil {
+		n.tb.Fatalf("%s does not come", what)
 	}
 }
 
@@ -59,14 +66,15 @@ func Job(name string) *batchv1.Job {
 	}
 }
 
-// Apply makes the objects of a file, or replaces them: those of deploy/policy
-// belong to no namespace.
-func (c *Cluster) Apply(tb testing.TB, file string) {
+// Apply makes the objects of a file, or replaces them, with pairs of strings to
+// replace in it: those of deploy/policy belong to no namespace.
+func (c *Cluster) Apply(tb testing.TB, file string, pairs ...string) {
 	tb.Helper()
 	data, err := os.ReadFile(filepath.Join(moduleRoot(), file))
 	if err != nil {
 		tb.Fatal(err)
 	}
+	data = []byte(strings.NewReplacer(pairs...).Replace(string(data)))
 	docs := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(data), 4096)
 	for {
 		var doc json.RawMessage
@@ -87,7 +95,7 @@ func (c *Cluster) Apply(tb testing.TB, file string) {
 			tb.Fatalf("%s: unexpected kind %q", file, object.Kind)
 		}
 		path := "/apis/" + object.APIVersion + "/" + resource + "/" + object.Name + "?fieldManager=test&force=true"
-		if err := c.admin.send(context.Background(), http.MethodPatch, path, "application/apply-patch+yaml", doc, nil); err != nil {
+		if _, _, err := c.admin.send(context.Background(), http.MethodPatch, path, "application/apply-patch+yaml", doc); err != nil {
 			tb.Fatalf("%s: %v", file, err)
 		}
 	}
@@ -121,7 +129,7 @@ const (
 func (n *Namespace) Patch(token, job, kind, body string) metav1.Status {
 	n.tb.Helper()
 	c := &client{base: n.c.admin.base, token: token, http: n.c.anonymous}
-	err := c.send(context.Background(), http.MethodPatch, n.jobs()+"/"+job+"/status", kind, []byte(body), nil)
+	_, _, err := c.send(context.Background(), http.MethodPatch, n.jobs()+"/"+job+"/status", kind, []byte(body))
 	if err == nil {
 		return metav1.Status{Code: http.StatusOK}
 	}
@@ -132,14 +140,33 @@ func (n *Namespace) Patch(token, job, kind, body string) metav1.Status {
 	return *status
 }
 
+// Warnings are what the server says to whoever makes this object, which is not
+// kept: a Job or a CronJob.
+func (n *Namespace) Warnings(object any) (warnings []string) {
+	n.tb.Helper()
+	path := n.jobs()
+	if _, ok := object.(*batchv1.CronJob); ok {
+		path = strings.TrimSuffix(path, "jobs") + "cronjobs"
+	}
+	body, err := json.Marshal(object)
+	if err != nil {
+		n.tb.Fatal(err)
+	}
+	_, header, err := n.c.admin.send(context.Background(), http.MethodPost, path+"?dryRun=All", "application/json", body)
+	if err != nil {
+		n.tb.Fatal(err)
+	}
+	return header["Warning"]
+}
+
 // Refusals counts what the policies have refused since the server started, by its own metrics.
 func (c *Cluster) Refusals(tb testing.TB) (n int) {
 	tb.Helper()
-	var page bytes.Buffer
-	if err := c.admin.send(context.Background(), http.MethodGet, "/metrics", "", nil, &page); err != nil {
+	page, _, err := c.admin.send(context.Background(), http.MethodGet, "/metrics", "", nil)
+	if err != nil {
 		tb.Fatal(err)
 	}
-	for _, m := range regexp.MustCompile(`(?m)^apiserver_validating_admission_policy_check_total\{.*enforcement_action="deny".*\} (\d+)$`).FindAllSubmatch(page.Bytes(), -1) {
+	for _, m := range regexp.MustCompile(`(?m)^apiserver_validating_admission_policy_check_total\{.*enforcement_action="deny".*\} (\d+)$`).FindAllSubmatch(page, -1) {
 		count, err := strconv.Atoi(string(m[1]))
 		if err != nil {
 			tb.Fatal(err)

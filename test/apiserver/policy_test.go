@@ -45,6 +45,7 @@ func TestPolicies(t *testing.T) {
 	t.Run("own condition", func(t *testing.T) { testOwnCondition(t, cluster) })
 	cluster.RunControllers(t, "job-controller,validatingadmissionpolicy-status-controller")
 	t.Run("Pod names", func(t *testing.T) { testPodNames(t, cluster) })
+	t.Run("lint", func(t *testing.T) { testLint(t, cluster) })
 	t.Run("types", func(t *testing.T) { testTypes(t, cluster) })
 }
 
