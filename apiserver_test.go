@@ -34,7 +34,9 @@ func TestAPIServer(t *testing.T) {
 	})
 	t.Run("controllers", func(t *testing.T) {
 		cluster.RunControllers(t, "job-controller,ttl-after-finished-controller,garbage-collector-controller")
+		cluster.Enforce(t)
 		t.Run("load", func(t *testing.T) { testLoad(t, cluster) })
 		t.Run("ttl", func(t *testing.T) { testTTL(t, cluster) })
+		t.Run("upgrade", func(t *testing.T) { testUpgrade(t, cluster) })
 	})
 }

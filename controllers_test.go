@@ -71,7 +71,8 @@ var ends = []struct {
 }
 
 // testLoad has 200 reporters write to 200 Jobs while the Job controller
-// completes and fails them.
+// completes and fails them, under deploy/policy/own-condition.yaml: of all that
+// either writes nothing is refused.
 func testLoad(t *testing.T, cluster *apiserver.Cluster) {
 	const jobs = 200
 	c := defaultCase(t)
@@ -82,13 +83,17 @@ func testLoad(t *testing.T, cluster *apiserver.Cluster) {
 		took  []time.Duration
 	)
 	ready.Add(jobs)
+	refusals := cluster.Refusals(t)
+	if refusals == 0 {
+		t.Fatal("the server counts no refusals")
+	}
 	for i := range jobs {
 		end := ends[i%len(ends)]
 		all.Go(func() {
 			t.Run(fmt.Sprintf("%d %s", i, end.name), func(t *testing.T) { // in a goroutine each: no limit on how many run at once
 				once := sync.OnceFunc(ready.Done)
 				defer once() // even where it fails
-				r := newRig(t, c, &controlled{Namespace: cluster.Namespace(t), spec: func(s *batchv1.JobSpec) { *s.BackoffLimit = 0 }})
+				r := newRig(t, c, &controlled{Namespace: cluster.Namespace(t, apiserver.Enforced), spec: func(s *batchv1.JobSpec) { *s.BackoffLimit = 0 }})
 				r.start()
 				once()
 				ready.Wait()
@@ -108,6 +113,9 @@ func testLoad(t *testing.T, cluster *apiserver.Cluster) {
 		})
 	}
 	all.Wait()
+	if n := cluster.Refusals(t) - refusals; n > 0 {
+		t.Errorf("the policy has refused %d writes", n)
+	}
 	slices.Sort(took)
 	if n := len(took); n > 0 {
 		t.Logf("%d Jobs; from the adapter's end to the reporter's: median %s, worst %s", n, took[n/2].Round(time.Millisecond), took[n-1].Round(time.Millisecond))

@@ -42,7 +42,7 @@ func (c *Cluster) Namespace(tb testing.TB, with ...func(*metav1.ObjectMeta)) *Na
 		change(&ns.ObjectMeta)
 	}
 	n.must(http.MethodPost, "/api/v1/namespaces", ns, nil)
-	n.applyRBAC()
+	n.ApplyRBAC(rbacFile)
 	ca, err := os.ReadFile(c.pki.path("ca.crt"))
 	if err != nil {
 		tb.Fatal(err)
@@ -66,6 +66,9 @@ func (n *Namespace) Env() map[string]string {
 		"JOB_NAMESPACE":           n.Name,
 	}
 }
+
+// PodName is that of the Pod made last.
+func (n *Namespace) PodName() string { return n.pod.Name }
 
 // NewToken writes a new token, bound to the Pod made last as the kubelet's are.
 func (n *Namespace) NewToken() {

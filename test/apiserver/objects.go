@@ -96,8 +96,8 @@ func (n *Namespace) AdoptPod(job string, status corev1.PodStatus) *corev1.Pod {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	var list corev1.PodList
-	err := n.Wait(ctx, func() bool {
-		n.must(http.MethodGet, n.pods()+"?labelSelector="+batchv1.JobNameLabel+"%3D"+job, nil, &list)
+	err := n.Wait(ctx, func() bool { // an earlier Job's has its node
+		n.must(http.MethodGet, n.pods()+"?fieldSelector=spec.nodeName%3D&labelSelector="+batchv1.JobNameLabel+"%3D"+job, nil, &list)
 		return len(list.Items) > 0
 	})
 	if err != nil {
@@ -108,7 +108,10 @@ func (n *Namespace) AdoptPod(job string, status corev1.PodStatus) *corev1.Pod {
 		ObjectMeta: metav1.ObjectMeta{Name: name},
 		Target:     corev1.ObjectReference{Kind: "Node", Name: "node-1"},
 	}, nil)
-	n.pod = n.UpdatePod(n.Name, name, func(p *corev1.Pod) { p.Status = status })
+	n.pod = n.UpdatePod(n.Name, name, func(p *corev1.Pod) {
+		status.QOSClass = p.Status.QOSClass
+		p.Status = status
+	})
 	return n.pod
 }
 

@@ -94,8 +94,7 @@ func (c *Cluster) Apply(tb testing.TB, file string, pairs ...string) {
 		if !ok {
 			tb.Fatalf("%s: unexpected kind %q", file, object.Kind)
 		}
-		path := "/apis/" + object.APIVersion + "/" + resource + "/" + object.Name + "?fieldManager=test&force=true"
-		if _, _, err := c.admin.send(context.Background(), http.MethodPatch, path, "application/apply-patch+yaml", doc); err != nil {
+		if _, err := c.apply("/apis/"+object.APIVersion+"/"+resource+"/"+object.Name, doc); err != nil {
 			tb.Fatalf("%s: %v", file, err)
 		}
 	}

@@ -13,18 +13,19 @@ import (
 	"time"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
-	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/yaml"
 )
 
 // rbacFile is what users apply, so it is what is tested.
 const rbacFile = "deploy/rbac.yaml"
 
-// applyRBAC makes the objects of deploy/rbac.yaml and waits until they count.
-func (n *Namespace) applyRBAC() {
+// ApplyRBAC makes the objects of deploy/rbac.yaml, or of another such file, or
+// replaces them as kubectl apply does, and waits until they count.
+func (n *Namespace) ApplyRBAC(file string) {
 	n.tb.Helper()
-	data, err := os.ReadFile(filepath.Join(moduleRoot(), rbacFile))
+	data, err := os.ReadFile(filepath.Join(moduleRoot(), file))
 	if err != nil {
 		n.tb.Fatal(err)
 	}
@@ -35,46 +36,51 @@ func (n *Namespace) applyRBAC() {
 		if err := docs.Decode(&doc); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
-			n.tb.Fatalf("%s: %v", rbacFile, err)
+			n.tb.Fatalf("%s: %v", file, err)
 		}
-		n.applyRBACObject(doc)
+		n.applyRBACObject(file, doc)
 	}
 	if n.account == "" || n.role == nil {
-		n.tb.Fatalf("%s has no ServiceAccount or no Role", rbacFile)
+		n.tb.Fatalf("%s has no ServiceAccount or no Role", file)
 	}
 	n.awaitRole()
 }
 
-func (n *Namespace) applyRBACObject(doc json.RawMessage) {
+func (n *Namespace) applyRBACObject(file string, doc json.RawMessage) {
 	n.tb.Helper()
-	var kind struct{ Kind string }
-	n.parse(doc, &kind)
-	switch kind.Kind {
+	var object metav1.PartialObjectMetadata
+	if err := json.Unmarshal(doc, &object); err != nil {
+		n.tb.Fatalf("%s: %v", file, err)
+	}
+	path := map[string]string{
+		"ServiceAccount": n.core("serviceaccounts"), "Role": n.rbac("roles"), "RoleBinding": n.rbac("rolebindings"),
+	}[object.Kind]
+	if path == "" {
+		n.tb.Fatalf("%s: unexpected kind %q", file, object.Kind)
+	}
+	made, err := n.c.apply(path+"/"+object.Name, doc)
+	if err != nil {
+		n.tb.Fatalf("%s: %v", file, err)
+	}
+	switch object.Kind {
 	case "ServiceAccount":
-		account := &corev1.ServiceAccount{}
-		n.parse(doc, account)
-		n.must(http.MethodPost, n.core("serviceaccounts"), account, nil)
-		n.account = account.Name
+		n.account = object.Name
 	case "Role":
 		n.role = &rbacv1.Role{}
-		n.parse(doc, n.role)
-		n.must(http.MethodPost, n.rbac("roles"), n.role, n.role)
-	case "RoleBinding":
-		n.must(http.MethodPost, n.rbac("rolebindings"), doc, nil)
-	default:
-		n.tb.Fatalf("%s: unexpected kind %q", rbacFile, kind.Kind)
+		if err := json.Unmarshal(made, n.role); err != nil {
+			n.tb.Fatal(err)
+		}
 	}
+}
+
+// apply makes an object, or replaces all that was applied before.
+func (c *Cluster) apply(path string, doc []byte) ([]byte, error) {
+	made, _, err := c.admin.send(context.Background(), http.MethodPatch, path+"?fieldManager=test&force=true", "application/apply-patch+yaml", doc)
+	return made, err
 }
 
 func (n *Namespace) rbac(resource string) string {
 	return "/apis/rbac.authorization.k8s.io/v1/namespaces/" + n.Name + "/" + resource
-}
-
-func (n *Namespace) parse(doc []byte, into any) {
-	n.tb.Helper()
-	if err := json.Unmarshal(doc, into); err != nil {
-		n.tb.Fatalf("%s: %v", rbacFile, err)
-	}
 }
 
 // Allow adds a right to the Role, such as "list" on "pods".
