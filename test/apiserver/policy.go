@@ -19,6 +19,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/yaml"
 )
@@ -87,14 +88,16 @@ func (c *Cluster) Apply(tb testing.TB, file string, pairs ...string) {
 		if err := json.Unmarshal(doc, &object); err != nil {
 			tb.Fatalf("%s: %v", file, err)
 		}
-		resource, ok := map[string]string{
+		plural, ok := map[string]string{
+			"MutatingAdmissionPolicy":          "mutatingadmissionpolicies",
+			"MutatingAdmissionPolicyBinding":   "mutatingadmissionpolicybindings",
 			"ValidatingAdmissionPolicy":        "validatingadmissionpolicies",
 			"ValidatingAdmissionPolicyBinding": "validatingadmissionpolicybindings",
 		}[object.Kind]
 		if !ok {
 			tb.Fatalf("%s: unexpected kind %q", file, object.Kind)
 		}
-		if _, err := c.apply("/apis/"+object.APIVersion+"/"+resource+"/"+object.Name, doc); err != nil {
+		if _, err := c.apply("/apis/"+object.APIVersion+"/"+plural+"/"+object.Name, doc); err != nil {
 			tb.Fatalf("%s: %v", file, err)
 		}
 	}
@@ -108,6 +111,24 @@ func (n *Namespace) Bind(namespace string) {
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: n.role.Name},
 		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: "Group", Name: "system:serviceaccounts:" + namespace}},
 	}, nil)
+}
+
+// Configure sets the values of a ConfigMap.
+func (n *Namespace) Configure(name string, data map[string]string) {
+	n.tb.Helper()
+	n.must(http.MethodPost, n.core("configmaps"), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: name}, Data: data}, nil)
+}
+
+// Limit sets a quota, as the quota controller would take it up.
+func (n *Namespace) Limit(hard corev1.ResourceList) {
+	n.tb.Helper()
+	quota := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Name: "quota"}, Spec: corev1.ResourceQuotaSpec{Hard: hard}}
+	n.must(http.MethodPost, n.core("resourcequotas"), quota, quota)
+	quota.Status.Hard, quota.Status.Used = hard, corev1.ResourceList{}
+	for name := range hard {
+		quota.Status.Used[name] = resource.Quantity{}
+	}
+	n.must(http.MethodPut, n.core("resourcequotas/quota/status"), quota, nil)
 }
 
 // CreateAccount makes a ServiceAccount.
@@ -139,23 +160,32 @@ func (n *Namespace) Patch(token, job, kind, body string) metav1.Status {
 	return *status
 }
 
-// Warnings are what the server says to whoever makes this object, which is not
-// kept: a Job or a CronJob.
-func (n *Namespace) Warnings(object any) (warnings []string) {
+// Try makes a Job, a CronJob or a Pod that is not kept, into made where that is
+// not nil. It returns the warnings, or what the refusal says.
+func (n *Namespace) Try(object, made any) (warnings []string, refusal string) {
 	n.tb.Helper()
 	path := n.jobs()
-	if _, ok := object.(*batchv1.CronJob); ok {
+	switch object.(type) {
+	case *batchv1.CronJob:
 		path = strings.TrimSuffix(path, "jobs") + "cronjobs"
+	case *corev1.Pod:
+		path = n.pods()
 	}
 	body, err := json.Marshal(object)
 	if err != nil {
 		n.tb.Fatal(err)
 	}
-	_, header, err := n.c.admin.send(context.Background(), http.MethodPost, path+"?dryRun=All", "application/json", body)
+	data, header, err := n.c.admin.send(context.Background(), http.MethodPost, path+"?dryRun=All", "application/json", body)
+	if status := statusOf(err); status != nil {
+		return nil, status.Message
+	}
+	if err == nil && made != nil {
+		err = json.Unmarshal(data, made)
+	}
 	if err != nil {
 		n.tb.Fatal(err)
 	}
-	return header["Warning"]
+	return header["Warning"], ""
 }
 
 // Refusals counts what the policies have refused since the server started, by its own metrics.

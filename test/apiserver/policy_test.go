@@ -2,8 +2,11 @@ package apiserver_test
 
 import (
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -43,9 +46,11 @@ func TestPolicies(t *testing.T) {
 	cluster := apiserver.Start(t)
 	cluster.Enforce(t)
 	t.Run("own condition", func(t *testing.T) { testOwnCondition(t, cluster) })
+	t.Run("price", func(t *testing.T) { testPrice(t, cluster) })
 	cluster.RunControllers(t, "job-controller,validatingadmissionpolicy-status-controller")
 	t.Run("Pod names", func(t *testing.T) { testPodNames(t, cluster) })
 	t.Run("lint", func(t *testing.T) { testLint(t, cluster) })
+	t.Run("inject", func(t *testing.T) { testInject(t, cluster) })
 	t.Run("types", func(t *testing.T) { testTypes(t, cluster) })
 }
 
@@ -166,5 +171,44 @@ func testTypes(t *testing.T, cluster *apiserver.Cluster) {
 		for _, w := range warnings {
 			t.Errorf("%s: %s: %s", name, w.FieldRef, w.Warning)
 		}
+	}
+}
+
+// testPrice measures a report with the policy and without, in turns.
+func testPrice(t *testing.T, cluster *apiserver.Cluster) {
+	const reports = 300
+	took := map[bool][]time.Duration{}
+	report := map[bool]func(i int){}
+	for _, on := range []bool{true, false} {
+		n := cluster.Namespace(t)
+		if on {
+			n = cluster.Namespace(t, apiserver.Enforced)
+		}
+		j := apiserver.Job("job")
+		reporter(true, "CONDITION_TYPE=Available", "OUTCOME_LABEL=outcome", "DETAILS_ANNOTATION=details")(j)
+		j.Status = under()
+		n.CreateJob(j)
+		token := (&attempt{}).tokenOf(t, cluster, n)
+		report[on] = func(i int) {
+			body := condition(`"type":"Available","status":"True","message":"` + strconv.Itoa(i) + `"`)
+			began := time.Now()
+			got := n.Patch(token, "job", apiserver.StrategicMerge, body)
+			took[on] = append(took[on], time.Since(began))
+			if got.Code != http.StatusOK {
+				t.Fatal(got.Message)
+			}
+		}
+	}
+	for i := range reports {
+		report[i%2 == 0](i)
+		report[i%2 != 0](i)
+	}
+	for _, list := range took {
+		slices.Sort(list)
+	}
+	with, without := took[true][reports/2], took[false][reports/2]
+	t.Logf("a report with the policy takes %.2f of the time without (medians %s and %s)", float64(with)/float64(without), with, without)
+	if with > 3*without {
+		t.Error("the policy costs more than the report")
 	}
 }
