@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -32,6 +33,12 @@ type manifests struct {
 	roles    []rbacv1.Role
 	bindings []rbacv1.RoleBinding
 	jobs     []batchv1.Job
+	configs  []corev1.ConfigMap
+
+	validating         []admissionv1.ValidatingAdmissionPolicy
+	validatingBindings []admissionv1.ValidatingAdmissionPolicyBinding
+	mutating           []admissionv1.MutatingAdmissionPolicy
+	mutatingBindings   []admissionv1.MutatingAdmissionPolicyBinding
 }
 
 // read decodes files strictly, after the placeholders are filled in as their
@@ -77,10 +84,34 @@ func (m *manifests) decode(t *testing.T, documents string) {
 			m.bindings = append(m.bindings, strict[rbacv1.RoleBinding](t, document))
 		case "batch/v1 Job":
 			m.jobs = append(m.jobs, strict[batchv1.Job](t, document))
+		case "v1 ConfigMap":
+			m.configs = append(m.configs, strict[corev1.ConfigMap](t, document))
 		default:
-			t.Errorf("unexpected %+v:\n%s", meta, document)
+			if !m.decodePolicy(t, meta, document) {
+				t.Errorf("unexpected %+v:\n%s", meta, document)
+			}
 		}
 	}
+}
+
+func (m *manifests) decodePolicy(t *testing.T, meta metav1.TypeMeta, document []byte) bool {
+	t.Helper()
+	if meta.APIVersion != admissionv1.SchemeGroupVersion.String() {
+		return false
+	}
+	switch meta.Kind {
+	case "ValidatingAdmissionPolicy":
+		m.validating = append(m.validating, strict[admissionv1.ValidatingAdmissionPolicy](t, document))
+	case "ValidatingAdmissionPolicyBinding":
+		m.validatingBindings = append(m.validatingBindings, strict[admissionv1.ValidatingAdmissionPolicyBinding](t, document))
+	case "MutatingAdmissionPolicy":
+		m.mutating = append(m.mutating, strict[admissionv1.MutatingAdmissionPolicy](t, document))
+	case "MutatingAdmissionPolicyBinding":
+		m.mutatingBindings = append(m.mutatingBindings, strict[admissionv1.MutatingAdmissionPolicyBinding](t, document))
+	default:
+		return false
+	}
+	return true
 }
 
 func strict[T any](t *testing.T, document []byte) (v T) {

@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	admissionv1 "k8s.io/api/admissionregistration/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -203,28 +202,4 @@ func (c *Cluster) Refusals(tb testing.TB) (n int) {
 		n += count
 	}
 	return n
-}
-
-// TypeWarnings waits until kube-controller-manager has checked the types of each
-// policy, and returns what it found.
-func (c *Cluster) TypeWarnings(tb testing.TB) map[string][]admissionv1.ExpressionWarning {
-	tb.Helper()
-	found := map[string][]admissionv1.ExpressionWarning{}
-	for range 500 {
-		var list admissionv1.ValidatingAdmissionPolicyList
-		if err := c.admin.do(context.Background(), http.MethodGet, "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies", nil, &list); err != nil {
-			tb.Fatal(err)
-		}
-		for _, p := range list.Items {
-			if p.Status.ObservedGeneration == p.Generation && p.Status.TypeChecking != nil {
-				found[p.Name] = p.Status.TypeChecking.ExpressionWarnings
-			}
-		}
-		if len(list.Items) > 0 && len(found) == len(list.Items) {
-			return found
-		}
-		time.Sleep(pollPause)
-	}
-	tb.Fatal("the policies' types are not checked")
-	return nil
 }
