@@ -77,6 +77,7 @@ func main() {
 		stderr:         os.Stderr,
 		signals:        signals,
 		terminationLog: "/dev/termination-log",
+		started:        processStart(),
 	}
 	os.Exit(p.run(os.Args[1:]))
 }
@@ -88,7 +89,8 @@ type process struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	signals        <-chan os.Signal
-	terminationLog string // written only where the kubelet has made it
+	terminationLog string    // written only where the kubelet has made it
+	started        time.Time // zero: now
 
 	// For tests.
 	dial     func(ctx context.Context, network, address string) (net.Conn, error)
@@ -117,7 +119,7 @@ func (p *process) run(args []string) int {
 	} else {
 		defer client.Close()
 	}
-	r := &reporter{cfg: cfg, log: log, last: last, client: client, pollOnly: p.pollOnly}
+	r := &reporter{cfg: cfg, log: log, last: last, client: client, started: p.started, pollOnly: p.pollOnly}
 	if problems != nil {
 		wrong := errors.New(strings.Join(problems, "; "))
 		r.say(slog.LevelError, "misconfigured", "error", wrong)
@@ -139,6 +141,7 @@ type reporter struct {
 	log      *slog.Logger
 	last     *sink.TerminationMessage
 	client   *kubeapi.Client
+	started  time.Time
 	pollOnly bool
 }
 
@@ -148,7 +151,7 @@ func (r *reporter) run(signals <-chan os.Signal, wrong error) watch.Result {
 	c := r.cfg
 	return watch.Run(context.Background(), watch.Config{
 		Path: c.resultsPath, Poll: c.poll, Wait: c.wait, Adapter: c.adapter, Variables: variables,
-		Job: c.job, Pod: c.pod, ConditionType: c.conditionType, Misconfigured: wrong,
+		Job: c.job, Pod: c.pod, ConditionType: c.conditionType, Misconfigured: wrong, Started: r.started,
 		API: r.client, Log: r.log, Last: r.say, PollOnly: r.pollOnly,
 	}, signals)
 }

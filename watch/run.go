@@ -46,6 +46,7 @@ type Config struct {
 	Poll          time.Duration // between looks at it; ten times as long where the kernel tells of events
 	Wait          time.Duration // for the adapter, from Run's start
 	Adapter       string        // container name; empty: detected
+	Started       time.Time     // of this process; zero: now
 	Variables     []string      // the reporter's own, by which its container is known
 	Job           string        // its name
 	Pod           string        // its name; empty: not known, and never read

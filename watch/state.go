@@ -27,7 +27,7 @@ type state struct {
 	misconfigured error
 	wait          time.Duration
 	settle        time.Duration // an invalid file must stay as it is for so long
-	started       time.Time
+	started       time.Time     // this process
 	deadline      time.Time
 
 	now   time.Time
@@ -48,9 +48,13 @@ type state struct {
 }
 
 func newState(c Config, now time.Time) state {
+	started := c.Started
+	if started.IsZero() {
+		started = now
+	}
 	return state{
 		path: c.Path, jobName: c.Job, podName: c.Pod, adapterName: c.Adapter, variables: c.Variables, conditionType: c.ConditionType, misconfigured: c.Misconfigured,
-		wait: c.Wait, settle: max(c.Poll, minSettle), started: now, deadline: now.Add(c.Wait),
+		wait: c.Wait, settle: max(c.Poll, minSettle), started: started, deadline: now.Add(c.Wait),
 		now: now, clock: 1,
 		pod:  podState{facts: facts{grace: defaultGrace}, synced: c.Pod == "", pause: backoff.Backoff{Min: 100 * time.Millisecond, Max: 5 * time.Second, Rand: c.rand}},
 		feed: newFeed(c),
