@@ -118,9 +118,10 @@ mod-tidy: ## Tidy and verify the modules
 ##@ Check
 
 .PHONY: test
-test: ## Run all tests, with the race detector where there is a C compiler
+test: ## Run all tests, with the race detector where there is a C compiler, and explore
 	$(if $(RACE),,@echo 'no C compiler: testing without the race detector')
 	go test $(RACE) ./...
+	@$(MAKE) explore
 
 .PHONY: test-coverage
 test-coverage: ## Run all tests and print the coverage of each package
@@ -161,6 +162,13 @@ e2e: ## Real Jobs on the cluster of KUBECONFIG, with IMAGE within reach of its n
 chaos: ## Play N Jobs with random adapters, faults and stops, drawn from SEED; ONLY plays one of them and tells its story
 	go test -count=1 -timeout 60m -v -run '^TestChaos$$' . -chaos.n=$(or $(N),500) -chaos.seed=$(or $(SEED),1) $(if $(ONLY),-chaos.only=$(ONLY)) | \
 	  grep --line-buffered -vE '^ *(=== |--- PASS: TestChaos/)'
+
+# Without the race detector: the state is pure.
+.PHONY: explore
+explore: ## Play every order of up to DEPTH events on the state, and WALKS random stories drawn from SEED; TIME=10m bounds it, ONLY=name, UPDATE=1 rewrites what the docs say, STORY=… tells one
+	@go test -count=1 -timeout 24h -v -run '$(if $(STORY),^TestTell$$,^Test(Explore|Walk)$$)' ./watch $(if $(STORY),'-explore.story=$(STORY)', \
+	  -explore.depth=$(or $(DEPTH),3) -walk.n=$(or $(WALKS),5000) -walk.seed=$(or $(SEED),1) $(if $(TIME),-explore.time=$(TIME)) $(if $(ONLY),'-explore.only=$(ONLY)') $(if $(UPDATE),-explore.update)) | \
+	  grep --line-buffered -vE '^ *(=== |--- PASS: )'
 
 .PHONY: bench
 bench: binary ## Print latency, requests, memory, CPU time and size as a table, and write bench.md and bench.json; AGAINST=path measures another reporter beside it

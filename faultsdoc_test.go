@@ -72,6 +72,11 @@ A row that says "badly" is a test for each of these answers: `)
 			}
 		}
 	}
+	explored, err := os.ReadFile("watch/testdata/explored.md")
+	if err != nil {
+		panic(err)
+	}
+	fmt.Fprintf(&b, "## Every order of events\n\n%s\n", explored)
 	section("The API server on bad days", "TestAPIFaults. The adapter writes its result or crashes 10 s after the start, unless the row says otherwise; times are of the whole run.", stories(apiFaults()))
 	section("Pods", "TestPodFaults.", stories(podFaults()))
 	section("SIGTERM and deletion", "TestStopFaults. A regular sidecar, a grace period of 30 s unless the row says otherwise.", stories(stopFaults()))
