@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -50,7 +51,9 @@ type observed struct {
 	sent                      ord // when the last write began
 	patched                   ord // when the last write had its answer
 	patchedOK, patchedInterim bool
-	acked                     []contract.Outcome
+	writesRefused             time.Time // since when they have had nothing but a 403
+
+	acked []contract.Outcome
 
 	replaced bool // what this Pod has reported, by another Pod
 	over     bool // the Job's deadline has passed
@@ -158,6 +161,12 @@ func (o *observed) wrote(m *machine, p *patch, err error) {
 		o.jobLast = m.w.job.version
 	}
 	o.asked = time.Time{}
+	switch {
+	case answerOf(err) != forbidden:
+		o.writesRefused = time.Time{}
+	case o.writesRefused.IsZero():
+		o.writesRefused = m.now
+	}
 	if wait := retryAfter(err); wait > 0 {
 		o.asked = m.now.Add(wait)
 	}
@@ -353,6 +362,10 @@ func (m *machine) checkDone() {
 		m.fault("delivered is what a 2xx has acknowledged: %s", resultText(*d))
 	case d.Delivered && !d.Superseded && d.Outcome != o.acked[len(o.acked)-1]:
 		m.fault("delivered is what was acknowledged last: %s", resultText(*d))
+	case d.Delivered && strings.HasSuffix(d.Outcome.Message, "may still follow)"):
+		m.fault("a run does not end with an interim report")
+	case !d.Delivered && !m.w.job.deleted && !m.w.job.anew && (o.writesRefused.IsZero() || m.now.Sub(o.writesRefused) < time.Minute) && m.now.Before(m.s.end()):
+		m.fault("a report is not given up before its time: %+v", m.s.out.said)
 	case d.Superseded && !m.w.job.anew && !m.w.job.deleted && m.w.job.by == nobody && !m.s.pod.restartingAll:
 		m.fault("superseded is where a report stands")
 	}
