@@ -8,7 +8,7 @@
 //	JOB_NAMESPACE           required; its namespace
 //	POD_NAME                required; the Pod that adapter and reporter are in
 //	RESULTS_PATH            /results/adapter-result.json; what the adapter writes
-//	POLL_INTERVAL_SECONDS   2; between looks at the file; where inotify works, ten times as long
+//	POLL_INTERVAL_SECONDS   2; between looks at the file; where inotify tells of every change, ten times as long
 //	MAX_WAIT_TIME_SECONDS   300; for the adapter, from the reporter's start
 //	CONDITION_TYPE          Available; none of the Job controller's own
 //	LOG_LEVEL               info; debug, info, warn or error
@@ -18,10 +18,11 @@
 // KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT come from the kubelet.
 //
 // Exit codes: 0 the adapter's own result stands on the Job; 1 a fault of the
-// adapter stands on the Job (0 in a Pod with restartPolicy OnFailure, where the
-// kubelet would start the reporter again); 78 misconfigured; 3 the report could
-// not be delivered; 143 stopped before there was anything final to report
-// (likewise 0).
+// adapter stands on the Job, or an interruption that is False (0 in a Pod with
+// restartPolicy OnFailure, where the kubelet would start the reporter again);
+// 78 misconfigured; 3 the report could not be delivered; 143 stopped before
+// there was anything final to report, or another Pod's report stands (likewise
+// 0 with OnFailure).
 package main
 
 import (
