@@ -82,6 +82,9 @@ func (s *state) failed(err error) step {
 	default:
 		out.missedAt = time.Time{}
 	}
+	if s.stop.latest().After(out.failedAt) {
+		out.pause.Reset() // there is less time than there was
+	}
 	s.asked(err)
 	out.retryAt = s.now.Add(max(1, out.pause.Next(retryAfter(err)))) // no pause at all would be none that wake tells of
 	out.attempt, out.ready = 0, 0

@@ -51,6 +51,8 @@ func TestDeliverUnderUID(t *testing.T) {
 			"read Job!; read Pod!; @59s; read Pod!; read Job!; PATCH True Ready; reported True Ready; end delivered own"},
 		{"of neither, they may not be read, nothing came", []scene{noJob, refusesPod, until(60*sec - ms), clock, until(60 * sec)},
 			"read Job!; @59.999s; read Pod!; read Job!; PATCH False AdapterTimeout; reported False AdapterTimeout; end delivered"},
+		{"of neither, the Job may not be read, the Pod is not to be reached", []scene{noJob, fail("read Pod", errNetwork), finished(success), until(59 * sec), clock, until(62 * sec), fail("read Pod", nil), until(75 * sec)},
+			"read Pod!; @59s; read Pod!; read Job!; trying True Ready; read Pod!; read Job!; read Pod; PATCH True Ready uid=job-1; reported True Ready; end delivered own"},
 		{"of neither, the Job is not to be reached", []scene{fail("read Job", errNetwork), refusesPod, finished(success), until(190 * sec), clock, fail("read Job", nil), until(203 * sec)},
 			"read Job!; read Pod!; read Job!; trying True Ready; read Pod!; read Job!; @3m10s; read Pod!; read Job; PATCH True Ready uid=job-1; reported True Ready; end delivered own"},
 		{"of neither, the Job cannot be read", []scene{fail("read Job", status503), refusesPod, finished(success), until(190 * sec), clock, fail("read Job", nil), until(203 * sec)},

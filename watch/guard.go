@@ -100,6 +100,8 @@ func (s *state) insists(v verdict, guarded bool) bool {
 	switch {
 	case a != forbidden && a != unable, a == unable && s.uid() == "":
 		return true
+	case s.uid() == "" && s.podName != "" && s.pod.read < s.out.attempt: // the Pod may know which Job is meant
+		return true
 	case !guarded: // a True, of a Job that may not be read
 		return false
 	case a == unable && v.interrupted && s.job.last == nil:

@@ -29,6 +29,7 @@ type loop struct {
 type logged struct {
 	complaint, denied, jobError string
 	following, deleted, owner   bool
+	leftOver                    bool
 }
 
 func (l *loop) run(ctx context.Context) Result {
@@ -165,6 +166,10 @@ func (l *loop) patience(now time.Time) time.Duration {
 func (l *loop) log() {
 	l.logPod()
 	s, told := &l.s, &l.logged
+	if !told.leftOver && s.file.kind != fileAbsent && s.origin() == originEarlier {
+		told.leftOver = true
+		l.Log.Info("the result file is left over from an earlier run; it counts as none", "path", l.Path, "changed", s.file.changed, "adapterStarted", s.pod.started)
+	}
 	if s.feed.denied != "" && told.denied == "" {
 		told.denied = s.feed.denied
 		l.Log.Warn("cannot watch the Pod; reading it every few seconds instead", "every", s.feed.poll.String(), "error", told.denied)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // TestLoopLast: what the run's last line is so far, for the log and the kubelet.
@@ -89,6 +90,7 @@ func TestLoopLogs(t *testing.T) {
 		{"another Job's Pod", ownPod(ofAnotherJob), func(r *rig) { r.set(ownPod(ofAnotherJob, isDisrupted("A", "b"))) },
 			`level=WARN msg="JOB_NAME is not the Job that this Pod belongs to" belongsTo=another`},
 		{"the Job", ownPod(), func(r *rig) { r.set(ownPod(isDisrupted("A", "b"))) }, `level=WARN msg="the Job cannot be read yet" error="the answer was 403"`},
+		{"a file of an earlier run", ownPod(startsLater), func(r *rig) { r.set(ownPod(startsLater, isDisrupted("A", "b"))) }, `level=INFO msg="the result file is left over from an earlier run; it counts as none"`},
 		{"the container", ownPod(), func(r *rig) { r.set(ownPod(isDisrupted("A", "b"))) }, `level=ERROR msg="ADAPTER_CONTAINER_NAME: the Pod has no container \"wrok\"; the result file alone is followed"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -97,17 +99,35 @@ func TestLoopLogs(t *testing.T) {
 				f.fail("job", status403)
 			}
 			inBubble(t, f, func(t *testing.T, r *rig) {
+				if test.name == "a file of an earlier run" {
+					r.until(r.ran() + 3*sec)
+				}
 				test.story(r)
 				r.until(r.ran() + 100*ms)
 				if n := r.logged(test.want); n != 1 {
 					t.Errorf("logged %d times, want once: %s", n, test.want)
 				}
 			}, func(r *rig) {
-				if test.name == "the container" {
+				switch test.name {
+				case "the container":
 					r.Adapter = "wrok"
+				case "a file of an earlier run":
+					write(t, r.Path, valid)
 				}
 			})
 		})
+	}
+}
+
+// startsLater has the result on the node, and the adapter's run start after all that
+// the test does.
+func startsLater(p *corev1.Pod) {
+	p.Spec.Volumes = []corev1.Volume{{Name: "results", VolumeSource: corev1.VolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: "/var/results"}}}}
+	for i := range p.Spec.Containers {
+		p.Spec.Containers[i].VolumeMounts = []corev1.VolumeMount{{Name: "results", MountPath: "/"}}
+	}
+	for i := range p.Status.ContainerStatuses {
+		p.Status.ContainerStatuses[i].State = corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)}}
 	}
 }
 
