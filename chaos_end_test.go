@@ -116,10 +116,13 @@ func (w *world) judgeTime(v *verdict, reqs []kubetest.Request) {
 		ready := w.ready(from)
 		until := from + patience
 		if from == w.interimMoment() { // SIGKILL may be next
-			until = from + 250*ms
+			if until = from + 250*ms; w.otherBefore(until) { // says more
+				continue
+			}
 		}
 		if w.s.noJobs && !w.firstSucceeds(from) { // what is to be guarded waits for a Role that may come yet
 			until = max(until, w.calmSince(from)+80*time.Second)
+			until = max(until, w.calmSince(until)+80*time.Second)
 		}
 		if len(ready) == 0 || from < 0 || from >= end || w.s.kill > 0 && until > w.s.kill-300*ms || w.excused(from, until) {
 			continue

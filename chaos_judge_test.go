@@ -274,16 +274,20 @@ func (w *world) filesOf(f file, p *podTruth, loose bool) []file {
 	if f.stale {
 		return []file{{}}
 	}
-	if f.kind != invalid && f.kind != empty || p.last == nil || p.over() && !p.running || !w.restarts(p.last) {
+	ended := p.lastEnd // of the run before
+	if !p.running && p.last != nil && !p.over() && w.restarts(p.last) {
+		ended = p.last.at
+	}
+	if f.kind != invalid && f.kind != empty || ended == 0 {
 		return []file{f}
 	}
 	late := loose || w.s.noWatch
 	switch {
-	case f.since >= p.last.at && late: // of which the bubble's clock, beside that of the files, knows nothing
+	case f.since >= ended && late: // of which the bubble's clock, beside that of the files, knows nothing
 		return []file{{}, f}
-	case f.since >= p.last.at:
+	case f.since >= ended:
 		return []file{f}
-	case late || p.last.at-f.since <= w.s.poll+instant:
+	case late || ended-f.since <= w.s.poll+instant:
 		return []file{f, {}}
 	}
 	return []file{{}}

@@ -86,6 +86,7 @@ type podTruth struct {
 	disturbedAt   time.Duration // since when somebody else has been ending the Pod
 	startedAt     time.Duration // of the adapter's present run
 	restarts      int32
+	lastEnd       time.Duration // of the run before the present one
 	restartingAll bool // the kubelet starts all containers again
 }
 
@@ -107,7 +108,7 @@ func (p *podTruth) ends(e ending, at time.Duration) {
 
 // starts is the kubelet's next start of the adapter.
 func (p *podTruth) starts(at time.Duration) {
-	p.running, p.waiting, p.startedAt = true, "", at
+	p.running, p.waiting, p.startedAt, p.lastEnd = true, "", at, p.last.at
 	p.restarts++
 }
 
