@@ -121,8 +121,7 @@ func (w *world) judgeTime(v *verdict, reqs []kubetest.Request) {
 			}
 		}
 		if w.s.noJobs && !w.firstSucceeds(from) { // what is to be guarded waits for a Role that may come yet
-			until = max(until, w.calmSince(from)+80*time.Second)
-			until = max(until, w.calmSince(until)+80*time.Second)
+			until = max(until, w.refusedUntil(from))
 		}
 		if len(ready) == 0 || from < 0 || from >= end || w.s.kill > 0 && until > w.s.kill-300*ms || w.excused(from, until) {
 			continue
@@ -145,6 +144,17 @@ func (w *world) interimMoment() time.Duration {
 		return -1
 	}
 	return w.interimAt(view{at: w.sigterms[0], pod: &w.pod})
+}
+
+// refusedUntil is when a refusal to let the Job be read, which any other trouble
+// interrupts, has lasted for a minute, and the longest pause.
+func (w *world) refusedUntil(from time.Duration) time.Duration {
+	const refused = 80 * time.Second
+	until := w.calmSince(from) + refused
+	for w.calmSince(until)+refused > until {
+		until = w.calmSince(until) + refused
+	}
+	return until
 }
 
 // calmSince is when the last trouble before a time was over.
