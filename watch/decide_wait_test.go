@@ -102,6 +102,7 @@ func TestRule4Deadline(t *testing.T) {
 }
 
 func TestWake(t *testing.T) {
+	before := with(alive(), sidecar, func(f *facts) { f.reporterStarted = start.Add(-time.Hour) }) // a status from before a restart
 	tests := []struct {
 		name  string
 		story []event
@@ -117,6 +118,7 @@ func TestWake(t *testing.T) {
 		{"a candidate settles after the deadline", []event{tells(alive()), at(55 * sec), looks(half)}, 60 * sec},
 		{"it has settled", []event{tells(alive()), at(sec), looks(half), at(11 * sec)}, 60 * sec},
 		{"a file is believed", []event{noDeadline, looks(success), readFails, at(59 * sec)}, 60 * sec},
+		{"a file is believed of which a native sidecar does not know whether it is reported", []event{noDeadline, at(sec), tells(before), looks(success), jobAnswers, at(52 * sec), reads(before)}, 61 * sec},
 		{"the interim report", []event{tells(alive()), at(sec), sigterm}, 1500 * ms},
 		{"the interim report of a native sidecar, for which Job and Pod are read before", []event{tells(with(alive(), sidecar)), at(sec), sigterm, at(sec + 101*ms)}, 1500 * ms},
 		{"a stop ends", []event{tells(with(alive(), deleting)), looks(absent), reads(with(alive(), deleting)), at(5 * sec)}, 25 * sec},

@@ -145,7 +145,7 @@ func (s *state) wake() time.Time {
 	if s.candidate() {
 		times = append(times, s.file.since.Add(s.settle))
 	}
-	if s.origin() == originUnknown {
+	if s.origin() == originUnknown || s.mustKnow() {
 		times = append(times, s.believeAt())
 	}
 	if s.stop.begun() {
