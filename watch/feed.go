@@ -33,6 +33,7 @@ type feed struct {
 	events   int       // that told something
 	heard    time.Time // when the last event came, bookmarks included
 	version  string    // resourceVersion to resume from
+	resumed  bool      // the watch under way has begun there
 	asked    bool      // the Pod is read because nothing came
 	expired  bool      // the last watch could not be resumed
 
@@ -97,12 +98,13 @@ func (s *state) follow() (do following) {
 
 // late reports whether the watch was accepted, yet the present state does not come.
 func (f *feed) late(now time.Time) bool {
-	return f.accepted && f.version == "" && f.events == 0 && !now.Before(f.began.Add(firstEvent))
+	return f.accepted && !f.resumed && f.events == 0 && !now.Before(f.began.Add(firstEvent))
 }
 
 func (s *state) beganWatch() {
 	f := &s.feed
 	f.watching, f.began, f.heard, f.accepted, f.asked, f.events = true, s.now, s.now, false, false, 0
+	f.resumed = f.version != ""
 }
 
 func (s *state) watchAccepted() { s.feed.accepted = true }

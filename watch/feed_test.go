@@ -114,6 +114,7 @@ func TestFollow(t *testing.T) {
 		{"nothing was told", []event{opens, accepted, at(5*sec - 1)}, "wait"},
 		{"nothing was told for 5 s", []event{opens, accepted, at(5 * sec)}, "get"},
 		{"a bookmark alone was told for 5 s", []event{opens, accepted, bookmark(""), at(5 * sec)}, "get"},
+		{"a bookmark alone was told for 5 s: there is no such Pod", []event{opens, accepted, bookmark("9"), at(5 * sec)}, "get"},
 		{"gossip alone was told for 5 s", []event{opens, accepted, gossip, at(5 * sec)}, "get"},
 		{"nothing was told, and it was read", []event{opens, accepted, at(5 * sec), asks, getsPod("7"), at(60 * sec)}, "wait"},
 		{"nothing was told, and the reading failed", []event{opens, accepted, at(5 * sec), asks, readFails}, "wait"},
