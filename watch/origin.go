@@ -35,7 +35,7 @@ func (f *fileState) saw(l look, began seq, at time.Time) {
 	case f.found.IsZero():
 		f.found = at
 	}
-	if l.kind != fileAbsent && l.stamp == 0 {
+	if l.blind() {
 		return // it cannot be told from another
 	}
 	if f.based && l.kind != fileAbsent && !f.base.sameFile(l) {
@@ -54,8 +54,9 @@ func (l look) sameFile(m look) bool {
 // runEnded takes in that a run of the adapter was seen to end, and was not the last.
 func (f *fileState) runEnded(now facts, local bool) {
 	written := (now.running || now.ended != nil) && local && !now.started.IsZero() && !f.changed.Before(now.startedBy())
-	if f.kind != fileAbsent && f.kind != fileValid && !written {
-		f.fresh, f.leftOver = false, true
+	unseen := f.blind() && !f.based
+	if f.kind != fileAbsent && f.kind != fileValid && !written && !unseen {
+		f.leftOver = true
 	}
 }
 

@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"errors"
 	"testing"
 	"time"
 )
@@ -57,6 +58,9 @@ func TestWhoseResult(t *testing.T) {
 		// In doubt it counts when the run has ended, however.
 		{"in doubt, the adapter ended well", after(first(again(), changedAt(success, 20500*ms)), tells(with(exited(0), restartable, restartsOf(1), known, startedAt(20*sec))), looks(changedAt(success, 20500*ms))), own},
 		{"in doubt, the adapter crashed", after(first(again(), changedAt(success, 20500*ms)), tells(again(waitsFor("CrashLoopBackOff")))), own},
+		{"in doubt, the adapter crashed and runs again at once", after(first(again(), changedAt(success, 20500*ms)), at(31*sec), tells(again(restartsOf(2), startedAt(31*sec)))), own},
+		{"in doubt, the adapter crashed, runs again and has written another", after(first(again(), changedAt(success, 20500*ms)), at(31*sec), tells(again(restartsOf(2), startedAt(31*sec))), looks(changedAt(failure, 32*sec))), own},
+		{"in doubt, and it is not known whose status ends", []event{at(30 * sec), tells(with(again(), func(f *facts) { f.reporterStarted = time.Time{} })), looks(changedAt(success, 20500*ms)), at(31 * sec), tells(again(restartsOf(2), startedAt(31*sec)))}, wait},
 		{"in doubt, the Pod Failed", after(first(again(), changedAt(success, 20500*ms)), tells(again(failed))), own},
 		{"in doubt, the deadline", after(first(again(), changedAt(success, 20500*ms)), at(60*sec)), own},
 		{"in doubt, a stop ends", after(first(again(), changedAt(success, 20500*ms)), tells(again(deleting)), at(55*sec), looks(changedAt(success, 20500*ms))), own + " [kill at 1m0s]"},
@@ -107,6 +111,7 @@ func TestLeftOver(t *testing.T) {
 	first := with(alive(), restartable, known, startedAt(0))
 	before := []event{tells(first), at(2 * sec), looks(changedAt(half, 2*sec)), at(5 * sec)}
 	crash := tells(again(startedAt(5*sec), func(f *facts) { f.crashed = terminated(137, "OOMKilled").Terminated }))
+	strayed := look{kind: fileInvalid, version: 7, err: errors.New("a symbolic link that leaves its directory")}
 	gone := tells(with(first, waitsFor("CrashLoopBackOff"), func(f *facts) { f.crashed = terminated(1, "Error").Terminated }))
 	then := func(story ...event) []event { return after(before, story...) }
 	checkRows(t, []row{
@@ -120,6 +125,11 @@ func TestLeftOver(t *testing.T) {
 		{"of the new run or not: in doubt is left over", then(looks(changedAt(more, 5900*ms)), at(7*sec), crash, at(17*sec), confirms(changedAt(more, 5900*ms), again())), wait},
 		{"empty is left over too", []event{tells(first), at(2 * sec), looks(changedAt(empty, 2*sec)), crash, at(60 * sec), confirms(changedAt(empty, 2*sec), again(startedAt(5*sec)))}, timeout},
 		{"told by the count alone", then(tells(again(startedAt(5*sec))), at(30*sec), confirms(changedAt(half, 2*sec), again())), wait},
+		{"a link that leads nowhere, then a result", []event{tells(first), looks(strayed), at(5 * sec), crash, at(10 * sec), looks(changedAt(success, 10*sec))}, own},
+		{"a link that leads nowhere, and stays", []event{tells(first), looks(strayed), at(5 * sec), crash, at(30 * sec), looks(strayed)}, wait},
+		{"nothing was found out before, then a result of the next run", []event{tells(first), looks(locked), at(5 * sec), crash, at(10 * sec), looks(changedAt(success, 10*sec))}, own},
+		{"nothing was found out before, then half a file of the first", []event{tells(first), looks(locked), at(5 * sec), crash, at(30 * sec), looks(changedAt(half, 2*sec)), at(50 * sec), looks(changedAt(half, 2*sec))}, wait},
+		{"half a file, nothing found out, then the same", then(looks(locked), crash, at(10*sec), looks(changedAt(half, 2*sec)), at(30*sec)), wait},
 		{"no next run: it counts", then(tells(with(exited(0), restartable, known, startedAt(0))), looks(changedAt(half, 2*sec))), invalidFile},
 		{"the start is not told: left over", then(tells(with(again(), func(f *facts) { f.started = time.Time{} })), noDeadline, at(70*sec), confirms(changedAt(half, 2*sec), with(again(), func(f *facts) { f.started = time.Time{} }))), wait},
 	})

@@ -151,6 +151,9 @@ func (s *state) sawFacts(f facts) {
 		again = again || f.ended == nil
 	}
 	if again {
+		if s.file.kind == fileValid && s.origin() == originDoubt { // which counts when the run has ended
+			s.file.taken = true
+		}
 		s.file.runEnded(f, p.local())
 	}
 	s.mark(&p.sawEnd, f.ended != nil)
