@@ -144,11 +144,6 @@ func (out *delivery) wake(s *state) []time.Time {
 	times := []time.Time{s.prereadAt()}
 	if !out.since.IsZero() {
 		times = append(times, s.retryAt(), out.since.Add(firstAnswersTimeout), s.end())
-		for _, since := range []time.Time{s.job.refusing, s.pod.refusing} {
-			if !since.IsZero() {
-				times = append(times, s.guardUntil(since))
-			}
-		}
 	}
 	if out.closed {
 		times = append(times, out.closedAt.Add(podTimeout))

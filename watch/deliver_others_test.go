@@ -2,6 +2,7 @@ package watch
 
 import (
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 )
@@ -92,6 +93,30 @@ func TestAnothersReportUnread(t *testing.T) {
 		{"superseded, then out of time", aSecond(another(yes), stops, until(3*sec), clock, fail("read Job", errNetwork), until(31*sec)),
 			"read Job; read Pod; read Job; read Pod; superseded Unknown AdapterInterrupted; @3s; taken back; read Job!; read Pod; trying False AdapterInterrupted; read Job!; read Pod; superseded False AdapterInterrupted; end delivered superseded"},
 	})
+}
+
+// TestAnothersReportRefusedBefore: a refusal of hours ago is none that has lasted.
+func TestAnothersReportRefusedBefore(t *testing.T) {
+	const yes = corev1.ConditionTrue
+	dying := with(exited(1), deleting)
+	job := func(first, second error) []scene {
+		return []scene{fail("read Job", first), begins, fail("read Job", nil), until(59 * time.Minute), another(yes),
+			fail("read Job", second), becomes(dying), fail("read Job", nil), until(time.Hour)}
+	}
+	const superseded = "read Job!; read Job; read Job!; trying False AdapterExitedWithError; read Job; read Pod; superseded False AdapterExitedWithError; end delivered superseded"
+	checkDelivery(t, []delivers{
+		{"503 for the Job, twice", job(status503, status503), superseded},
+		{"403 for the Job, twice", job(status403, status403), superseded},
+		{"403 for the Job, then 503", job(status403, status503), superseded},
+		{"503 for the Job for a minute, then once more", []scene{fail("read Job", status503), begins, until(61 * sec), fail("read Job", nil), until(59 * time.Minute), another(yes),
+			fail("read Job", status503), becomes(dying), fail("read Job", nil), until(time.Hour)},
+			"read Job!; trying False AdapterExitedWithError; read Job; read Pod; superseded False AdapterExitedWithError; end delivered superseded"},
+		{"403 for the Job, always", []scene{fail("read Job", status403), begins, until(60*sec - ms), clock, until(59 * time.Minute), clock, becomes(exited(1)), until(time.Hour)},
+			"read Job!; @59.999s; read Job!; @59m0s; read Job!; PATCH False AdapterExitedWithError uid=job-1; reported False AdapterExitedWithError; end delivered"},
+		{"503 for the Pod, twice", []scene{fail("read Pod", status503), askPod, begins, fail("read Pod", nil), until(59 * time.Minute), another(yes), unwatched(dying),
+			fail("read Pod", status503), hears(exited(1)), fail("read Pod", nil), until(time.Hour)},
+			"read Pod!; read Job; read Pod!; trying False AdapterExitedWithError; read Job; read Pod; superseded False AdapterExitedWithError; end delivered superseded"},
+	}, func(c *Config) { c.Wait = 2 * time.Hour })
 }
 
 func failing(reason string) look {

@@ -44,7 +44,7 @@ func (s *state) lacks(v verdict, guarded, blind bool) (do step, enough bool) {
 // until it is.
 func (s *state) insistsOnPod() bool {
 	p := &s.pod
-	return p.read < s.out.attempt && (p.refusing.IsZero() || s.now.Before(s.guardUntil(p.refusing)))
+	return p.read < s.out.attempt && (p.refusing.IsZero() || s.now.Before(s.guardUntil(later(p.refusing, s.out.since))))
 }
 
 // lastLook is at the file, since reading may have taken its time.
@@ -107,7 +107,11 @@ func (s *state) insists(v verdict, guarded bool) bool {
 	case a == unable && v.interrupted && s.job.last == nil:
 		return true
 	}
-	return s.now.Before(s.guardUntil(s.job.refusing))
+	since := s.job.refusing
+	if a == unable { // what was so long ago has passed since, for all that is known
+		since = later(since, s.out.since)
+	}
+	return s.now.Before(s.guardUntil(since))
 }
 
 // guardUntil is when a refusal that has lasted since then is taken for the last word.

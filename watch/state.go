@@ -98,13 +98,15 @@ func (s *state) next(now time.Time) step {
 }
 
 // preread is what is read before there is anything to report: the Job once, off the
-// critical path, and Job and Pod for an interim report that is due within half a
-// second, since SIGKILL may come half a second after that.
+// critical path, and once more where that was refused, and Job and Pod for an interim
+// report that is due within half a second, since SIGKILL may come half a second after
+// that.
 func (s *state) preread() (do step) {
 	at := s.prereadAt()
 	due := !at.IsZero() && !s.now.Before(at)
+	again := s.job.againAt()
 	switch j := &s.job; {
-	case s.pod.synced && j.tried == 0, due && j.tried < s.stopping:
+	case s.pod.synced && j.tried == 0, !again.IsZero() && !s.now.Before(again), due && j.tried < s.stopping:
 		do.readJob = true
 	case due && s.pod.tried() < j.seen:
 		do.readPod = !s.now.Before(s.pod.retryAt)
@@ -141,7 +143,7 @@ func (s *state) tick() seq {
 
 // wake is when the clock alone may change what to do; zero: never again.
 func (s *state) wake() time.Time {
-	times := []time.Time{s.deadline, s.pod.retryAt}
+	times := []time.Time{s.deadline, s.pod.retryAt, s.job.againAt()}
 	if s.candidate() {
 		times = append(times, s.file.since.Add(s.settle))
 	}
@@ -197,7 +199,17 @@ type jobState struct {
 	// refusing is since when the API server itself has given no other answer than
 	// that the Job may not be read, or that it cannot; zero: it has.
 	refusing time.Time
-	patched  seq // when last was had from a PATCH's answer
+	answered time.Time // when the last reading had its answer
+	patched  seq       // when last was had from a PATCH's answer
+}
+
+// againAt is when it is read once more after a refusal; zero: it is not. Roles come
+// late, and two refusals hours apart are not an API server's word for a minute.
+func (j *jobState) againAt() time.Time {
+	if at := j.refusing.Add(refusalTimeout); !j.refusing.IsZero() && j.answered.Before(at) {
+		return at
+	}
+	return time.Time{}
 }
 
 func (s *state) beganReadJob() seq {
@@ -209,7 +221,7 @@ func (s *state) beganReadJob() seq {
 func (s *state) sawJob(job *batchv1.Job, err error, began seq) {
 	j := &s.job
 	j.reading = false
-	j.tried, j.seen, j.err = began, s.tick(), err
+	j.tried, j.seen, j.answered, j.err = began, s.tick(), s.now, err
 	switch a := answerOf(err); a {
 	case answered:
 		j.refusing = time.Time{}
