@@ -140,7 +140,7 @@ func (w *world) judgeTime(v *verdict, reqs []kubetest.Request) {
 
 // interimMoment is when a stop of the kubelet's own is to be told.
 func (w *world) interimMoment() time.Duration {
-	if len(w.sigterms) == 0 {
+	if len(w.sigterms) == 0 || w.pod.deleting || w.pod.gone {
 		return -1
 	}
 	return w.interimAt(view{at: w.sigterms[0], pod: &w.pod})
