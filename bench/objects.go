@@ -38,9 +38,10 @@ func (s *server) createJob(name string) (*job, error) {
 		j.pod.OwnerReferences[0].UID = made.UID
 		s.upstream.CreatePod(&j.pod)
 	}
-	s.podChanged(j)
+	s.podChanged(j, func(*corev1.Pod) {})
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	j.object.ResourceVersion = strconv.Itoa(s.version)
 	s.jobs[name] = j
 	return j, nil
 }
@@ -58,8 +59,7 @@ func (s *server) crash(j *job) (at time.Time) {
 		s.upstream.UpdatePod(s.namespace, j.pod.Name, change)
 		return at
 	}
-	change(&j.pod)
-	s.podChanged(j)
+	s.podChanged(j, change)
 	return at
 }
 
@@ -72,10 +72,11 @@ func setAdapter(pod *corev1.Pod, state corev1.ContainerState) {
 	}
 }
 
-// podChanged tells the double's watches.
-func (s *server) podChanged(j *job) {
+// podChanged changes the double's Pod and tells the watches.
+func (s *server) podChanged(j *job, change func(*corev1.Pod)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	change(&j.pod)
 	s.version++
 	j.version = s.version
 	j.pod.ResourceVersion = strconv.Itoa(j.version)
@@ -90,16 +91,10 @@ func (s *server) setNoWatch(on bool) {
 	s.noWatch = on
 }
 
-func (s *server) podJSON(j *job) []byte {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return j.podJSON
-}
-
 // watch sends the Pod at first and whenever it changes, and a bookmark a minute.
 func (s *server) watch(w http.ResponseWriter, req *http.Request, j *job) {
 	flush := http.NewResponseController(w).Flush
-	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Type", jsonType)
 	flush()
 	s.answered(j)
 	kind := "ADDED"
@@ -130,17 +125,29 @@ func (s *server) watch(w http.ResponseWriter, req *http.Request, j *job) {
 	}
 }
 
-// write takes the conditions of a patch of any kind that is an object, or of a
-// whole Job, and merges them by their type.
+// write takes the conditions of a patch of any kind that is an object, which it
+// merges by their type, or those of a whole Job, which replace what is there.
+// Like a real server it heeds a uid and a resourceVersion that are named.
 func (s *server) write(w http.ResponseWriter, req *http.Request, j *job, arrived time.Time) {
-	var change struct {
-		Status struct{ Conditions []batchv1.JobCondition }
-	}
-	if err := json.NewDecoder(req.Body).Decode(&change); err != nil {
+	change, err := readJob(req.Body)
+	if err != nil {
 		refuse(w, http.StatusUnsupportedMediaType, "UnsupportedMediaType")
 		return
 	}
 	s.mu.Lock()
+	switch {
+	case change.ResourceVersion != "" && change.ResourceVersion != j.object.ResourceVersion:
+		s.mu.Unlock()
+		refuse(w, http.StatusConflict, "Conflict")
+		return
+	case change.UID != "" && change.UID != j.object.UID:
+		s.mu.Unlock()
+		refuse(w, http.StatusUnprocessableEntity, "Invalid")
+		return
+	}
+	if req.Method == http.MethodPut {
+		j.object.Status.Conditions = nil
+	}
 	for _, c := range change.Status.Conditions {
 		setCondition(&j.object.Status, c)
 	}
@@ -150,7 +157,7 @@ func (s *server) write(w http.ResponseWriter, req *http.Request, j *job, arrived
 	s.version++
 	j.object.ResourceVersion = strconv.Itoa(s.version)
 	s.mu.Unlock()
-	s.sendJob(w, j)
+	s.sendJob(w, req, j)
 }
 
 func setCondition(status *batchv1.JobStatus, c batchv1.JobCondition) {
@@ -163,16 +170,39 @@ func setCondition(status *batchv1.JobStatus, c batchv1.JobCondition) {
 	status.Conditions = append(status.Conditions, c)
 }
 
-func (s *server) sendJob(w http.ResponseWriter, j *job) {
+func (s *server) sendJob(w http.ResponseWriter, req *http.Request, j *job) {
 	s.mu.Lock()
-	data, _ := json.Marshal(&j.object)
+	object := j.object.DeepCopy()
 	s.mu.Unlock()
-	w.Header().Set("Content-Type", "application/json")
+	sendObject(w, req, object)
+}
+
+// sendPod sends what watches get too: the JSON is made once for each change.
+func (s *server) sendPod(w http.ResponseWriter, req *http.Request, j *job) {
+	s.mu.Lock()
+	data, pod := j.podJSON, j.pod.DeepCopy()
+	s.mu.Unlock()
+	if wantsProtobuf(req) {
+		sendObject(w, req, pod)
+		return
+	}
+	w.Header().Set("Content-Type", jsonType)
 	w.Write(data)
 }
 
+func (s *server) sendPods(w http.ResponseWriter, req *http.Request, j *job) {
+	s.mu.Lock()
+	list := &corev1.PodList{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "PodList"},
+		ListMeta: metav1.ListMeta{ResourceVersion: strconv.Itoa(s.version)},
+		Items:    []corev1.Pod{*j.pod.DeepCopy()},
+	}
+	s.mu.Unlock()
+	sendObject(w, req, list)
+}
+
 func refuse(w http.ResponseWriter, code int, reason string) {
-	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Type", jsonType)
 	w.WriteHeader(code)
 	fmt.Fprintf(w, `{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":%[2]q,"reason":%[2]q,"code":%[1]d}`, code, reason)
 }

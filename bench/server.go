@@ -3,7 +3,6 @@ package main
 import (
 	"crypto/tls"
 	"encoding/pem"
-	"fmt"
 	"io"
 	"log"
 	"net"
@@ -138,11 +137,11 @@ func (s *server) serve(w http.ResponseWriter, req *http.Request) {
 	case "watch pods":
 		s.watch(w, req, j)
 	case "get pods":
-		w.Write(s.podJSON(j))
+		s.sendPod(w, req, j)
 	case "list pods":
-		fmt.Fprintf(w, `{"kind":"PodList","apiVersion":"v1","metadata":{"resourceVersion":"1"},"items":[%s]}`, s.podJSON(j))
+		s.sendPods(w, req, j)
 	case "get jobs":
-		s.sendJob(w, j)
+		s.sendJob(w, req, j)
 	case "patch jobs", "update jobs":
 		s.write(w, req, j, now)
 	default:
