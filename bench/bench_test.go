@@ -36,19 +36,19 @@ func playReporters(t *testing.T, b *bench) {
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, modulePath).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	if err := b.addSubject(binary); err != nil {
+	if err := b.addSubject(binary, own); err != nil {
 		t.Fatal(err)
 	}
 	for name, test := range map[string]struct {
 		trigger func(*reporter) error
 		jobs    int // readings of the Job: a fault is written onto it as it is
 	}{"result": {b.writeResult, 1}, "crash": {b.crashed, 2}} {
-		batch, err := b.batch(t.Context(), b.subjects[0], 2, test.trigger)
+		batch, err := b.batch(t.Context(), b.subjects[0], schedule(2, false), test.trigger)
 		if err != nil {
 			t.Fatal(name, err)
 		}
 		for _, r := range batch {
-			if ms := b.latency(r); ms <= 0 || ms > 5000 {
+			if ms := b.latencyOf(r); ms <= 0 || ms > 5000 {
 				t.Errorf("%s: the latency is %g ms", name, ms)
 			}
 			if r.requests["watch pods"] != 1 || r.requests["get jobs"] != test.jobs || r.requests["patch jobs"] != 1 || len(r.conns) != 1 {
@@ -83,10 +83,10 @@ func TestProblem(t *testing.T) {
 	if err := os.WriteFile(script, []byte("#!/bin/sh\necho no idea >&2\nexit 3\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.addSubject(script); err != nil {
+	if err := b.addSubject(script, own); err != nil {
 		t.Fatal(err)
 	}
-	_, err := b.batch(t.Context(), b.subjects[0], 1, b.writeResult)
+	_, err := b.batch(t.Context(), b.subjects[0], schedule(1, false), b.writeResult)
 	if err == nil || !strings.Contains(err.Error(), "ended at the start") || !strings.Contains(err.Error(), "no idea") {
 		t.Errorf("error %v", err)
 	}
@@ -256,6 +256,44 @@ func TestUsage(t *testing.T) {
 		code := run(context.Background(), tt.args, &stdout, &stderr)
 		if code != tt.code || !strings.Contains(stderr.String(), tt.want) || stdout.Len() > 0 {
 			t.Errorf("%v: exit code %d, want %d; stderr %q, want %q", tt.args, code, tt.code, &stderr, tt.want)
+		}
+	}
+}
+
+func TestTableFloor(t *testing.T) {
+	table := table{Machine: "here", Subjects: []string{"a", "against: b", "floor"}}
+	table.add(row{Name: "time", Unit: "ms", Limit: 5}, []float64{3}, []float64{6}, []float64{1.5})
+	table.add(row{Name: "nothing", Unit: "ms"}, []float64{3}, nil, nil)
+	table.add(row{Name: "zero"}, []float64{0}, []float64{6}, []float64{0})
+	want := "| figure | limit | a | against: b | ratio | floor | over the floor |\n" +
+		"| --- | --- | --- | --- | --- | --- | --- |\n" +
+		"| time | 5 ms | 3 ms | 6 ms | 2 | 1.50 ms | 2 |\n" +
+		"| nothing |  | 3 ms | not measured |  | not measured |  |\n" +
+		"| zero |  | 0 | 6 |  | 0 |  |\n\nhere\n"
+	if diff := cmp.Diff(want, string(table.markdown())); diff != "" {
+		t.Errorf("markdown (-want +got):\n%s", diff)
+	}
+}
+
+func TestSchedule(t *testing.T) {
+	if got := schedule(3, false); !slices.Equal(got, []time.Duration{0, pace, 2 * pace}) {
+		t.Errorf("%v", got)
+	}
+	got := schedule(1000, true)
+	if len(got) != 1000 || !slices.IsSorted(got) || got[0] < 0 || got[999] >= pollPeriod {
+		t.Errorf("%d from %s to %s", len(got), got[0], got[999])
+	}
+	// Whatever the interval, its first half has half of them: so is the mean wait
+	// half of it.
+	for _, interval := range []time.Duration{2 * time.Second, 5 * time.Second, 10 * time.Second} {
+		first := 0
+		for _, at := range got {
+			if at%interval < interval/2 {
+				first++
+			}
+		}
+		if first < 400 || first > 600 {
+			t.Errorf("%d of 1000 in the first half of %s", first, interval)
 		}
 	}
 }

@@ -21,8 +21,8 @@ const (
 	groups = 14
 )
 
-// size tells how large the binaries are and what the reporter's holds.
-func (b *bench) size(ctx context.Context) error {
+// size tells how large the binaries are.
+func (b *bench) size() error {
 	sizes := make([][]float64, len(b.subjects))
 	for i, s := range b.subjects {
 		info, err := os.Stat(s.path)
@@ -32,9 +32,11 @@ func (b *bench) size(ctx context.Context) error {
 		sizes[i] = []float64{float64(info.Size()) / 1e6}
 	}
 	b.table.add(row{Name: "binary", Unit: "MB", Limit: 10.5}, sizes...)
-	if len(b.subjects) > 1 {
-		return nil
-	}
+	return nil
+}
+
+// parts tells what the reporter's binary holds.
+func (b *bench) parts(ctx context.Context) error {
 	b.say("measuring: what the binary holds")
 	file := filepath.Join(b.dir, "with-symbols")
 	if out, err := goTool(ctx, "build", "-trimpath", "-o", file, modulePath); err != nil {

@@ -50,8 +50,9 @@ func TestProtobuf(t *testing.T) {
 	}
 	// What a whole Job does not name is not there any more.
 	after.Status.Conditions[0].Type = "Other"
-	exchange(t, b.server, "PUT", jobs+"/status", &after, &after, 200)
-	if c := after.Status.Conditions; len(c) != 1 || c[0].Type != "Other" {
+	var last batchv1.Job
+	exchange(t, b.server, "PUT", jobs+"/status", &after, &last, 200)
+	if c := last.Status.Conditions; len(c) != 1 || c[0].Type != "Other" {
 		t.Errorf("conditions %+v", c)
 	}
 }

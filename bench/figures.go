@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -13,13 +15,16 @@ const (
 	batchSize = 50
 	idle      = 20                    // reporters whose rest is measured
 	pace      = 20 * time.Millisecond // between two triggers: each report has the machine for itself
+	// pollPeriod holds whole intervals of all who poll: the original's of 2 and
+	// 10 s, and the reporter's own of about 5 s.
+	pollPeriod = 10 * time.Second
 )
 
 // figures fills the table with all figures of the subjects.
 func (b *bench) figures(ctx context.Context, o options) error {
-	err := errors.Join(b.latencies(ctx, o.n), b.rest(ctx, o.run), b.size(ctx))
-	if len(b.subjects) == 1 {
-		err = errors.Join(err, b.inside(ctx))
+	err := errors.Join(b.latencies(ctx, o.n), b.rest(ctx, o.run), b.size())
+	if err == nil && o.against == "" {
+		err = errors.Join(b.parts(ctx), b.inside(ctx))
 	}
 	return err
 }
@@ -30,25 +35,29 @@ func (b *bench) latencies(ctx context.Context, n int) error {
 	for _, f := range []struct {
 		name    string
 		noWatch bool
+		polled  bool // by the reporter too
 		trigger func(*reporter) error
 		limit   float64
 	}{
-		{"result file closed to PATCH", false, b.writeResult, 5},
-		{"Pod status change to PATCH", false, b.crashed, 5},
-		{"result file closed to PATCH, Role without watch", true, b.writeResult, 5},
-		{"Pod status change to PATCH, Role without watch", true, b.crashed, 0},
+		{"result file closed to PATCH", false, false, b.writeResult, 5},
+		{"Pod status change to PATCH", false, false, b.crashed, 5},
+		{"result file closed to PATCH, Role without watch", true, false, b.writeResult, 5},
+		{"Pod status change to PATCH, Role without watch", true, true, b.crashed, 0},
 	} {
 		b.say("measuring: %s", f.name)
 		b.server.setNoWatch(f.noWatch)
 		times := make([][]float64, len(b.subjects))
 		for left := n; left > 0; left -= batchSize {
-			for i := range b.subjects { // in turns: what disturbs the machine disturbs all of them
-				batch, err := b.batch(ctx, b.subjects[i], min(left, batchSize), f.trigger)
+			for i, s := range b.subjects { // in turns: what disturbs the machine disturbs all of them
+				if f.noWatch && s.kind == floor {
+					continue // it has no other way
+				}
+				batch, err := b.batch(ctx, s, schedule(min(left, batchSize), f.polled || s.kind == another), f.trigger)
 				if err != nil {
 					return fmt.Errorf("%s: %w", f.name, err)
 				}
 				for _, r := range batch {
-					times[i] = append(times[i], b.latency(r))
+					times[i] = append(times[i], b.latencyOf(r))
 					if !r.first.IsZero() && r.first.Before(r.triggered) {
 						starts[i] = append(starts[i], milliseconds(r.first.Sub(r.began)))
 					}
@@ -56,19 +65,35 @@ func (b *bench) latencies(ctx context.Context, n int) error {
 			}
 		}
 		b.table.add(row{Name: f.name, Unit: "ms", Limit: f.limit}, times...)
+		b.latency.add(f.name, times)
 	}
 	b.server.setNoWatch(false)
 	b.table.add(row{Name: "exec to first request", Unit: "ms"}, starts...)
 	return nil
 }
 
-// batch starts reporters one after the other, then triggers each in turn, and
-// returns them when all have reported.
-func (b *bench) batch(ctx context.Context, s subject, n int, trigger func(*reporter) error) ([]*reporter, error) {
+// schedule says when reporters are triggered, after the last of them was
+// started. One that polls is met at any time of its interval, not always as long
+// after its start: its mean is half of the interval then, its worst the whole.
+func schedule(n int, polls bool) (at []time.Duration) {
+	for i := range n {
+		if polls {
+			at = append(at, rand.N(pollPeriod))
+		} else {
+			at = append(at, time.Duration(i)*pace)
+		}
+	}
+	slices.Sort(at)
+	return at
+}
+
+// batch starts reporters one after the other, then triggers each at its time,
+// and returns them when all have reported.
+func (b *bench) batch(ctx context.Context, s subject, at []time.Duration, trigger func(*reporter) error) ([]*reporter, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var batch []*reporter
-	for range n {
+	for range at {
 		r, err := b.start(ctx, s)
 		if err == nil {
 			err = b.ready(ctx, r)
@@ -78,11 +103,14 @@ func (b *bench) batch(ctx context.Context, s subject, n int, trigger func(*repor
 		}
 		batch = append(batch, r)
 	}
-	for _, r := range batch {
+	began := time.Now()
+	for i, r := range batch {
+		if err := pause(ctx, time.Until(began.Add(at[i]))); err != nil {
+			return nil, err
+		}
 		if err := trigger(r); err != nil {
 			return nil, err
 		}
-		time.Sleep(pace)
 	}
 	for _, r := range batch {
 		if err := b.delivered(ctx, r, time.Minute); err != nil {
@@ -136,7 +164,18 @@ func (b *bench) rest(ctx context.Context, run time.Duration) error {
 	for f := range figures {
 		b.table.add(figures[f], observed[f]...)
 	}
+	for i := range all {
+		b.usage = append(b.usage, usage{all[i][idle/2].requestTimes(), valueOf(observed[4][i]).P50, valueOf(observed[5][i]).P50})
+	}
 	return nil
+}
+
+// requestTimes are in seconds from the start.
+func (r *reporter) requestTimes() (at []float64) {
+	for _, t := range r.times {
+		at = append(at, t.Sub(r.began).Seconds())
+	}
+	return at
 }
 
 // finish lets a resting reporter report when its adapter has taken its time,

@@ -38,12 +38,12 @@ func (b *bench) fleet(ctx context.Context, o options) error {
 		if left/batchSize%2 == 1 {
 			trigger = b.crashed
 		}
-		batch, err := b.batch(ctx, b.subjects[0], min(left, batchSize), trigger)
+		batch, err := b.batch(ctx, b.subjects[0], schedule(min(left, batchSize), false), trigger)
 		if err != nil {
 			return err
 		}
 		for _, r := range batch {
-			times = append(times, b.latency(r))
+			times = append(times, b.latencyOf(r))
 		}
 	}
 	b.add("result or Pod change to PATCH", "ms", times...)
@@ -119,6 +119,7 @@ func (b *bench) outage(ctx context.Context, o options, all []*reporter, reports 
 		return err
 	}
 	opened := time.Now()
+	b.outages = append(b.outages, span{back.Add(-o.outage), opened, "no server, " + who})
 	if err := b.server.gate.open(); err != nil {
 		return err
 	}
@@ -164,7 +165,7 @@ func perSecond(times []time.Time) float64 {
 func pause(ctx context.Context, d time.Duration) error {
 	select {
 	case <-time.After(d):
-		return nil
+		return ctx.Err()
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}

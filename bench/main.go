@@ -11,7 +11,11 @@
 // SERVICE_ACCOUNT_DIR says, and on Linux, where namespaces can be made, at the
 // path that every Pod has them at too.
 //
-// The table also goes to OUT.json and OUT.md (-out, default bench). The exit
+// Beside them is the floor, the least that a program can do in the reporter's
+// place. "PATCH" is the write that carries the report, with whatever method.
+//
+// The table also goes to OUT.json and OUT.md (-out, default bench), and what can
+// be drawn of it to OUT.svg. The exit
 // code is 1 where something could not be measured, was not delivered, or where
 // the fleet's burst is above its bound; 2 where the arguments are wrong.
 package main
@@ -25,6 +29,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"time"
 )
@@ -97,13 +102,8 @@ func measure(ctx context.Context, o options, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer b.close()
-	if err := b.addSubject(o.reporter); err != nil {
+	if err := b.addSubjects(ctx, o); err != nil {
 		return err
-	}
-	if o.against != "" {
-		if err := b.addSubject(o.against); err != nil {
-			return err
-		}
 	}
 	if o.upstream != nil {
 		if err := b.server.forwardTo(o.upstream); err != nil {
@@ -119,7 +119,31 @@ func measure(ctx context.Context, o options, stdout, stderr io.Writer) error {
 		b.table.text(stdout)
 		err = errors.Join(err, b.table.write(o.out))
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	picture := b.draw(o.run)
+	if o.fleet > 0 {
+		title := fmt.Sprintf("Requests a second of %d reporters", o.fleet)
+		picture = drawRates(title, b.server.requestsSince(time.Time{}), b.outages)
+	}
+	return picture.write(o.out, b.table.Machine)
+}
+
+func (b *bench) addSubjects(ctx context.Context, o options) error {
+	err := b.addSubject(o.reporter, own)
+	if err == nil && o.against != "" {
+		err = b.addSubject(o.against, another)
+	}
+	if err != nil || o.fleet > 0 || runtime.GOOS != "linux" {
+		return err
+	}
+	file := filepath.Join(b.dir, floorName)
+	out, err := goTool(ctx, "build", "-trimpath", "-ldflags=-s -w", "-o", file, modulePath+"/bench/floor")
+	if err != nil {
+		return fmt.Errorf("%w\n%s", err, out)
+	}
+	return b.addSubject(file, floor)
 }
 
 // bench is what every measurement needs.
@@ -130,6 +154,9 @@ type bench struct {
 	table    table
 	log      io.Writer
 	started  int // reporters so far
+	latency  distributions
+	usage    []usage // by subject
+	outages  []span
 }
 
 func newBench(log io.Writer) (*bench, error) {

@@ -21,18 +21,31 @@ const (
 	endWithin   = 10 * time.Second
 )
 
-// subject is a reporter's binary that is measured.
-type subject struct{ name, path string }
+// subject is a binary that is measured.
+type subject struct {
+	name, path string
+	kind       kind
+}
+
+type kind int
+
+const floorName = "floor"
+
+const (
+	own     kind = iota
+	another      // reporter: it may poll
+	floor        // the least that a program can do in the reporter's place
+)
 
 // addSubject takes a copy, which every user can execute and no build replaces.
-func (b *bench) addSubject(path string) error {
+func (b *bench) addSubject(path string, k kind) error {
 	in, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	s := subject{filepath.Base(path), filepath.Join(b.dir, fmt.Sprint("reporter-", len(b.subjects)))}
-	if len(b.subjects) > 0 {
+	s := subject{filepath.Base(path), filepath.Join(b.dir, fmt.Sprint("reporter-", len(b.subjects))), k}
+	if k == another {
 		s.name = "against: " + s.name
 	}
 	out, err := os.OpenFile(s.path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o755)
@@ -158,8 +171,8 @@ func (b *bench) delivered(ctx context.Context, r *reporter, within time.Duration
 	return nil
 }
 
-// latency is the time from the trigger to the arrival of the report, in milliseconds.
-func (b *bench) latency(r *reporter) float64 {
+// latencyOf is the time from the trigger to the arrival of the report, in milliseconds.
+func (b *bench) latencyOf(r *reporter) float64 {
 	b.server.mu.Lock()
 	defer b.server.mu.Unlock()
 	return milliseconds(r.reported.Sub(r.triggered))

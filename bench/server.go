@@ -58,6 +58,7 @@ type job struct {
 
 	requests map[string]int  // by verb and resource
 	conns    map[string]bool // by the client's address
+	times    []time.Time     // of the requests
 	first    time.Time       // request
 	last     time.Time       // answer
 	reported time.Time       // when the first write of a condition arrived
@@ -116,6 +117,7 @@ func (s *server) serve(w http.ResponseWriter, req *http.Request) {
 			j.first = now
 		}
 		j.requests[r.verb+" "+r.resource]++
+		j.times = append(j.times, now)
 		j.conns[req.RemoteAddr] = true
 	}
 	noWatch := s.noWatch

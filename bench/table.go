@@ -65,12 +65,19 @@ func percentile(sorted []float64, p int) float64 {
 	return sorted[max(0, (len(sorted)*p+99)/100-1)]
 }
 
-// cells are the table as text; the last column is the second subject's median
-// over the first's.
+// cells are the table as text. Behind another reporter is how many times the
+// first one's its median is, and behind the floor how many times that the first
+// one's.
 func (t *table) cells() [][]string {
-	head := append([]string{"figure", "limit"}, t.Subjects...)
-	if len(t.Subjects) > 1 {
-		head = append(head, "ratio")
+	head := []string{"figure", "limit"}
+	for i, name := range t.Subjects {
+		head = append(head, name)
+		switch {
+		case name == floorName:
+			head = append(head, "over the floor")
+		case i > 0:
+			head = append(head, "ratio")
+		}
 	}
 	all := [][]string{head}
 	for _, r := range t.Rows {
@@ -78,22 +85,29 @@ func (t *table) cells() [][]string {
 		if r.Limit > 0 {
 			line[1] = number(r.Limit, r.Unit)
 		}
-		for _, v := range r.Values {
+		for i, v := range r.Values {
 			line = append(line, v.String(r.Unit))
+			switch {
+			case t.Subjects[i] == floorName:
+				line = append(line, v.under(r.Values[0]))
+			case i > 0:
+				line = append(line, r.Values[0].under(v))
+			}
 		}
-		for len(line) < len(head)-1 {
+		for len(line) < len(head) {
 			line = append(line, "")
 		}
-		if len(t.Subjects) > 1 {
-			ratio := ""
-			if len(r.Values) > 1 && r.Values[0].P50 > 0 && r.Values[1].N > 0 {
-				ratio = number(r.Values[1].P50/r.Values[0].P50, "")
-			}
-			line = append(line, ratio)
-		}
-		all = append(all, line[:len(head)])
+		all = append(all, line)
 	}
 	return all
+}
+
+// under is how many times v other is.
+func (v value) under(other value) string {
+	if v.N == 0 || other.N == 0 || v.P50 <= 0 {
+		return ""
+	}
+	return number(other.P50/v.P50, "")
 }
 
 func (v value) String(unit string) string {
