@@ -171,14 +171,15 @@ explore: ## Play every order of up to DEPTH events on the state, and WALKS rando
 	  grep --line-buffered -vE '^ *(=== |--- PASS: )'
 
 .PHONY: bench
-bench: binary ## Print latency, requests, memory, CPU time and size as a table, and write bench.md and bench.json; AGAINST=path measures another reporter beside it
+bench: binary ## Print latency, requests, memory, CPU time and size as a table, and write bench.md, .json and .svg; AGAINST=path measures another reporter beside it
 	go run ./bench -reporter $(BINARY) $(if $(AGAINST),-against $(AGAINST))
 
 .PHONY: bench-fleet
-bench-fleet: binary ## N reporters at once against one server double, or with APISERVER=1 a real kube-apiserver, with an outage of 30 s; writes bench-fleet.md and bench-fleet.json
+bench-fleet: binary ## N reporters at once against one server double, or with APISERVER=1 a real kube-apiserver, with an outage of 30 s, and what they cost it (AGAINST=path too); writes bench-fleet.md, .json and .svg
 	$(if $(APISERVER),dirs=$$(go run ./test/apiserver/assets); \
 	STATUS_REPORTER_APISERVER=$$dirs go test -count=1 -timeout 60m -v -run '^TestFleet$$' ./bench -args --,go run ./bench) \
-	  -reporter $(abspath $(BINARY)) -fleet $(or $(N),1000) -out $(CURDIR)/bench-fleet
+	  -reporter $(abspath $(BINARY)) -fleet $(or $(N),1000) -out $(CURDIR)/bench-fleet \
+	  $(if $(AGAINST),-against $(abspath $(AGAINST)))
 
 .PHONY: test-workflows
 test-workflows: ## Check .github/workflows

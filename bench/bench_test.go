@@ -249,7 +249,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"-h"}, 0, "-reporter"},
 		{nil, 2, "-reporter is required"},
 		{[]string{"-reporter", "r", "-n", "0"}, 2, "-n from 1"},
-		{[]string{"-reporter", "r", "-fleet", "2", "-against", "s"}, 2, "-fleet measures one reporter"},
+		{[]string{"-reporter", "r", "-fleet", "2", "-against", "s"}, 2, "-fleet measures one reporter; only TestFleet has"},
 		{[]string{"-reporter", "/no/such/reporter"}, 1, "no such file"},
 	} {
 		var stdout, stderr bytes.Buffer

@@ -39,6 +39,7 @@ type options struct {
 	reporter, against string
 	n, fleet          int
 	run, outage       time.Duration
+	window            time.Duration
 	out               string
 	upstream          upstream // nil: a server double
 }
@@ -55,6 +56,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
+	case err == nil && o.fleet > 0 && o.against != "":
+		err = errors.New("-fleet measures one reporter; only TestFleet has another beside it")
+		fallthrough
 	case err != nil:
 		fmt.Fprintln(stderr, "bench:", err)
 		return 2
@@ -81,6 +85,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	flags.DurationVar(&o.run, "run", 30*time.Second, "how long the adapter of the idle figures takes, at least 2s")
 	flags.IntVar(&o.fleet, "fleet", 0, "measure so many reporters at once instead")
 	flags.DurationVar(&o.outage, "outage", 30*time.Second, "of the fleet's API server")
+	flags.DurationVar(&o.window, "window", 20*time.Second, "of each reading of a real API server's cost")
 	flags.StringVar(&o.out, "out", "bench", "where the table goes too: this path with .json and .md")
 	if err := flags.Parse(args); err != nil {
 		return o, err
@@ -90,8 +95,6 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 		return o, errors.New("-reporter is required")
 	case o.n < 1 || o.fleet < 0 || o.run < 2*time.Second || flags.NArg() > 0:
 		return o, errors.New("-n from 1, -run from 2s, -fleet from 0, and no arguments beside the flags")
-	case o.fleet > 0 && o.against != "":
-		return o, errors.New("-fleet measures one reporter")
 	}
 	return o, nil
 }
@@ -110,12 +113,21 @@ func measure(ctx context.Context, o options, stdout, stderr io.Writer) error {
 			return err
 		}
 	}
+	control, isReal := o.upstream.(controlPlane)
 	if o.fleet > 0 {
-		err = b.fleet(ctx, o)
-	} else {
-		err = b.figures(ctx, o)
+		b.table.Subjects = b.table.Subjects[:1] // another is only in the costs
 	}
-	if len(b.table.Rows) > 0 {
+	switch {
+	case o.fleet == 0:
+		err = b.figures(ctx, o)
+	case isReal:
+		if err = b.costs(ctx, o, control); err == nil {
+			err = b.fleet(ctx, o)
+		}
+	default:
+		err = b.fleet(ctx, o)
+	}
+	if len(b.table.Rows)+len(b.table.Costs) > 0 {
 		b.table.text(stdout)
 		err = errors.Join(err, b.table.write(o.out))
 	}

@@ -76,14 +76,19 @@ func (r *reporter) results() string { return filepath.Join(r.dir, "adapter-resul
 
 // start starts a reporter whose adapter runs. The end of ctx kills it.
 func (b *bench) start(ctx context.Context, s subject) (*reporter, error) {
-	b.started++
-	name := "job-" + strconv.Itoa(b.started)
-	r := &reporter{name: name, dir: filepath.Join(b.dir, name), ended: make(chan struct{})}
-	var err error
-	if r.job, err = b.server.createJob(name); err != nil {
+	j, err := b.server.createJob("job-" + strconv.Itoa(b.started+1))
+	if err != nil {
 		return nil, err
 	}
-	if err = os.Mkdir(r.dir, 0o755); err != nil {
+	return b.startWith(ctx, s, j)
+}
+
+// startWith starts a reporter for a Job that is there.
+func (b *bench) startWith(ctx context.Context, s subject, j *job) (*reporter, error) {
+	b.started++
+	name := j.object.Name
+	r := &reporter{job: j, name: name, dir: filepath.Join(b.dir, fmt.Sprint("results-", b.started)), ended: make(chan struct{})}
+	if err := os.Mkdir(r.dir, 0o755); err != nil {
 		return nil, err
 	}
 	out, err := os.Create(filepath.Join(r.dir, "log"))

@@ -37,6 +37,7 @@ type server struct {
 
 	namespace string
 	upstream  upstream // nil: the double answers
+	direct    bool     // reporters are sent to the upstream, and seen no more
 	url       *url.URL // of the upstream
 	transport *http.Transport
 
@@ -98,9 +99,13 @@ func newServer(dir string) (*server, error) {
 func (s *server) close() { s.http.Close() }
 
 func (s *server) environ() []string {
-	addr := s.gate.addr.(*net.TCPAddr)
+	address := s.gate.addr.String()
+	if s.direct {
+		address = s.url.Host
+	}
+	host, port, _ := net.SplitHostPort(address)
 	return []string{
-		"KUBERNETES_SERVICE_HOST=" + addr.IP.String(), "KUBERNETES_SERVICE_PORT=" + strconv.Itoa(addr.Port), "SERVICE_ACCOUNT_DIR=" + s.dir,
+		"KUBERNETES_SERVICE_HOST=" + host, "KUBERNETES_SERVICE_PORT=" + port, "SERVICE_ACCOUNT_DIR=" + s.dir,
 		"JOB_NAMESPACE=" + s.namespace,
 	}
 }

@@ -18,11 +18,11 @@ const (
 // style has colours of its own for a dark page, and a background, so that a
 // picture can be read wherever it is shown.
 const style = `<style>
-svg{--page:#ffffff;--ink:#1f2328;--faint:#d1d9e0;--own:#0969da;--another:#bc4c00;--floor:#6e7781}
-@media(prefers-color-scheme:dark){svg{--page:#0d1117;--ink:#e6edf3;--faint:#3d444d;--own:#58a6ff;--another:#f0883e;--floor:#9198a1}}
-text{font:12px sans-serif;fill:var(--ink)}.head{font-weight:bold}.end{text-anchor:end}.mid{text-anchor:middle}
-.page{fill:var(--page)}.axis{stroke:var(--faint);fill:none}.band{fill:var(--faint)}
-.own{fill:var(--own);stroke:var(--own)}.another{fill:var(--another);stroke:var(--another)}.floor{fill:var(--floor);stroke:var(--floor)}
+text{font:12px sans-serif;fill:#1f2328}.head{font-weight:bold}.end{text-anchor:end}.mid{text-anchor:middle}
+.page{fill:#ffffff}.axis{stroke:#d1d9e0;fill:none}.band{fill:#d1d9e0}
+.own{fill:#0969da;stroke:#0969da}.another{fill:#bc4c00;stroke:#bc4c00}.floor{fill:#6e7781;stroke:#6e7781}
+@media(prefers-color-scheme:dark){text{fill:#e6edf3}.page{fill:#0d1117}.axis{stroke:#3d444d}.band{fill:#3d444d}
+.own{fill:#58a6ff;stroke:#58a6ff}.another{fill:#f0883e;stroke:#f0883e}.floor{fill:#9198a1;stroke:#9198a1}}
 .area{fill-opacity:.5;stroke-width:1}.line{fill:none;stroke-width:2}.shared{fill-opacity:.25}
 </style>
 `

@@ -19,6 +19,7 @@ type table struct {
 	Machine  string   `json:"machine"`
 	Subjects []string `json:"subjects"`
 	Rows     []row    `json:"rows"`
+	Costs    []cost   `json:"costs,omitempty"`
 }
 
 // row is one figure of every subject.
@@ -129,25 +130,40 @@ func number(f float64, unit string) string {
 	return strings.TrimSpace(strconv.FormatFloat(f, 'f', decimals, 64) + " " + unit)
 }
 
-// text prints the table for people.
-func (t *table) text(w io.Writer) {
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, line := range t.cells() {
-		fmt.Fprintln(tw, strings.Join(line, "\t"))
+// tables are all that there are, the first line of each its head.
+func (t *table) tables() (all [][][]string) {
+	for _, cells := range [][][]string{t.cells(), costCells(t.Costs)} {
+		if len(cells) > 1 {
+			all = append(all, cells)
+		}
 	}
-	tw.Flush()
+	return all
+}
+
+// text prints the tables for people.
+func (t *table) text(w io.Writer) {
+	for _, cells := range t.tables() {
+		tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		for _, line := range cells {
+			fmt.Fprintln(tw, strings.Join(line, "\t"))
+		}
+		tw.Flush()
+	}
 	fmt.Fprintln(w, t.Machine)
 }
 
 func (t *table) markdown() []byte {
 	var b bytes.Buffer
-	for i, line := range t.cells() {
-		fmt.Fprintf(&b, "| %s |\n", strings.Join(line, " | "))
-		if i == 0 {
-			b.WriteString("|" + strings.Repeat(" --- |", len(line)) + "\n")
+	for _, cells := range t.tables() {
+		for i, line := range cells {
+			fmt.Fprintf(&b, "| %s |\n", strings.Join(line, " | "))
+			if i == 0 {
+				b.WriteString("|" + strings.Repeat(" --- |", len(line)) + "\n")
+			}
 		}
+		b.WriteString("\n")
 	}
-	fmt.Fprintf(&b, "\n%s\n", t.Machine)
+	fmt.Fprintf(&b, "%s\n", t.Machine)
 	return b.Bytes()
 }
 

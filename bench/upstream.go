@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -27,13 +28,16 @@ type upstream interface {
 }
 
 // forwardTo has up answer all requests from now on. The reporters have its
-// token, so that its RBAC counts.
+// token, so that its RBAC counts, and trust its certificate too.
 func (s *server) forwardTo(up upstream) error {
 	env := up.Env()
 	dir := env["SERVICE_ACCOUNT_DIR"]
 	token, err := os.ReadFile(filepath.Join(dir, "token"))
 	ca, errCA := os.ReadFile(filepath.Join(dir, "ca.crt"))
-	if err := errors.Join(err, errCA, os.WriteFile(filepath.Join(s.dir, "token"), token, 0o644)); err != nil {
+	own, errOwn := os.ReadFile(filepath.Join(s.dir, "ca.crt"))
+	if err := errors.Join(err, errCA, errOwn,
+		os.WriteFile(filepath.Join(s.dir, "token"), token, 0o644),
+		os.WriteFile(filepath.Join(s.dir, "ca.crt"), slices.Concat(own, ca), 0o644)); err != nil {
 		return err
 	}
 	roots := x509.NewCertPool()

@@ -19,6 +19,14 @@ func TestFleet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if o.against != "" {
+		if code, done := insidePod(t.Context(), os.Args[1:], os.Stdout, os.Stderr); done {
+			if code != 0 {
+				t.Fatal("exit code", code)
+			}
+			return
+		}
+	}
 	o.upstream = apiserver.Start(t).Namespace(t)
 	if err := measure(t.Context(), o, os.Stdout, os.Stderr); err != nil {
 		t.Fatal(err)
