@@ -56,12 +56,13 @@ func (b *bench) draw(run time.Duration) *picture {
 	return p
 }
 
-// duration is a power of ten of milliseconds, for people.
+// duration is a time for people. What ten to some power lacks is no part of it.
 func duration(ms float64) string {
-	if ms >= 999 {
-		return number(math.Round(ms/100)/10, "s")
+	ms = math.Round(ms*1e6) / 1e6
+	if ms >= 1000 {
+		return number(ms/1000, "s")
 	}
-	return number(math.Round(ms*100)/100, "ms")
+	return number(ms, "ms")
 }
 
 func (p *picture) drawDistribution(s scale, subject subject, times []float64) {

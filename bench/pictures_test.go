@@ -28,6 +28,14 @@ func TestScale(t *testing.T) {
 	}
 }
 
+func TestDuration(t *testing.T) {
+	for ms, want := range map[float64]string{0.1: "0.10 ms", 1: "1 ms", 0.537: "0.54 ms", 999.4: "999 ms", 999.9999999: "1 s", 3750: "3.75 s", 10000: "10 s"} {
+		if got := duration(ms); got != want {
+			t.Errorf("%g: %s, want %s", ms, got, want)
+		}
+	}
+}
+
 func TestStep(t *testing.T) {
 	for whole, want := range map[float64]float64{4: 1, 7.9: 1, 8: 2, 10: 2, 20: 5, 31.5: 5, 40: 10, 100: 20, 1000: 200, 0.4: 0.1} {
 		if got := step(whole); got-want > 1e-9 || want-got > 1e-9 {
