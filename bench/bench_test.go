@@ -274,26 +274,3 @@ func TestTableFloor(t *testing.T) {
 		t.Errorf("markdown (-want +got):\n%s", diff)
 	}
 }
-
-func TestSchedule(t *testing.T) {
-	if got := schedule(3, false); !slices.Equal(got, []time.Duration{0, pace, 2 * pace}) {
-		t.Errorf("%v", got)
-	}
-	got := schedule(1000, true)
-	if len(got) != 1000 || !slices.IsSorted(got) || got[0] < 0 || got[999] >= pollPeriod {
-		t.Errorf("%d from %s to %s", len(got), got[0], got[999])
-	}
-	// Whatever the interval, its first half has half of them: so is the mean wait
-	// half of it.
-	for _, interval := range []time.Duration{2 * time.Second, 5 * time.Second, 10 * time.Second} {
-		first := 0
-		for _, at := range got {
-			if at%interval < interval/2 {
-				first++
-			}
-		}
-		if first < 400 || first > 600 {
-			t.Errorf("%d of 1000 in the first half of %s", first, interval)
-		}
-	}
-}

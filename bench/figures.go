@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -72,28 +73,34 @@ func (b *bench) latencies(ctx context.Context, n int) error {
 	return nil
 }
 
-// schedule says when reporters are triggered, after the last of them was
-// started. One that polls is met at any time of its interval, not always as long
-// after its start: its mean is half of the interval then, its worst the whole.
-func schedule(n int, polls bool) (at []time.Duration) {
+// turn is when a reporter is triggered, after the last of all was started.
+type turn struct {
+	reporter int // in the order of their starts
+	at       time.Duration
+}
+
+// schedule gives reporters their turns, in the order of time. One that polls is
+// met at any time of its interval, whenever it was started: its mean is half of
+// the interval then, its worst the whole.
+func schedule(n int, polls bool) (turns []turn) {
 	for i := range n {
+		t := turn{i, time.Duration(i) * pace}
 		if polls {
-			at = append(at, rand.N(pollPeriod))
-		} else {
-			at = append(at, time.Duration(i)*pace)
+			t.at = rand.N(pollPeriod)
 		}
+		turns = append(turns, t)
 	}
-	slices.Sort(at)
-	return at
+	slices.SortFunc(turns, func(x, y turn) int { return cmp.Compare(x.at, y.at) })
+	return turns
 }
 
 // batch starts reporters one after the other, then triggers each at its time,
 // and returns them when all have reported.
-func (b *bench) batch(ctx context.Context, s subject, at []time.Duration, trigger func(*reporter) error) ([]*reporter, error) {
+func (b *bench) batch(ctx context.Context, s subject, turns []turn, trigger func(*reporter) error) ([]*reporter, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var batch []*reporter
-	for range at {
+	for range turns {
 		r, err := b.start(ctx, s)
 		if err == nil {
 			err = b.ready(ctx, r)
@@ -104,11 +111,11 @@ func (b *bench) batch(ctx context.Context, s subject, at []time.Duration, trigge
 		batch = append(batch, r)
 	}
 	began := time.Now()
-	for i, r := range batch {
-		if err := pause(ctx, time.Until(began.Add(at[i]))); err != nil {
+	for _, t := range turns {
+		if err := pause(ctx, time.Until(began.Add(t.at))); err != nil {
 			return nil, err
 		}
-		if err := trigger(r); err != nil {
+		if err := trigger(batch[t.reporter]); err != nil {
 			return nil, err
 		}
 	}
