@@ -87,7 +87,7 @@ type podTruth struct {
 	startedAt     time.Duration // of the adapter's present run
 	restarts      int32
 	lastEnd       time.Duration // of the run before the present one
-	restartingAll bool // the kubelet starts all containers again
+	restartingAll bool          // the kubelet starts all containers again
 }
 
 // over tells that nothing is started in the Pod any more.

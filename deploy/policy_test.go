@@ -111,11 +111,11 @@ func leaves(v any) (all []string) {
 	switch v := v.(type) {
 	case map[string]any:
 		for name, value := range v {
-			switch value.(type) {
+			switch value := value.(type) {
 			case bool, float64:
 				all = append(all, fmt.Sprintf("%s: %v", name, value))
 			case string:
-				if !slices.Contains([]string{"results", "api-access", "/results", "/results/adapter-result.json", ""}, value.(string)) { // the Job's own may take their place
+				if !slices.Contains([]string{"results", "api-access", "/results", "/results/adapter-result.json", ""}, value) { // the Job's own may take their place
 					all = append(all, fmt.Sprintf("%q", value))
 				}
 			default:

@@ -61,12 +61,11 @@ type knowledge struct {
 
 // pending is a reading that has no answer yet.
 type pending struct {
-	began   seq
-	at      time.Time
-	sent    ord
-	pod     worldPod // as it was then
-	job     worldJob
-	present bool // the answer tells of the time when it is given, not of when it was asked
+	began seq
+	at    time.Time
+	sent  ord
+	pod   worldPod // as it was then
+	job   worldJob
 }
 
 func newMachine(c *setup) *machine {
