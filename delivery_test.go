@@ -66,6 +66,16 @@ func deliveries() []deliveryCase {
 		{name: "an interruption where another Pod has reported", before: status(func(s *batchv1.JobStatus) {
 			s.Conditions = append(s.Conditions, isTrue("Available"))
 		}), play: func(r *rig) { r.api.DeletePod(namespace, podName) }, exit: 143, keeps: []batchv1.JobConditionType{"Available"}},
+		{name: "a stop of the kubelet's own, and a result after its interim report", play: func(r *rig) {
+			r.sigterm()
+			r.await("the interim report", func() bool { c := r.condition(); return c != nil && c.Status == corev1.ConditionUnknown })
+			r.finish()
+		}, want: good},
+		{name: "a stop of the kubelet's own, and a crash after its interim report", play: func(r *rig) {
+			r.sigterm()
+			r.await("the interim report", func() bool { c := r.condition(); return c != nil && c.Status == corev1.ConditionUnknown })
+			r.crash()
+		}, want: crashed, exit: 1},
 		{name: "to a Job that may be patched a little later", before: deny([2]string{"patch", "jobs/status"}), play: func(r *rig) {
 			r.finish()
 			r.settle(func() bool { return r.log.has("the report is not delivered yet; trying on") })
