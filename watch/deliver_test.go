@@ -49,6 +49,8 @@ func TestDeliverUnderUID(t *testing.T) {
 			"read Job!; PATCH True Ready uid=job-1; reported True Ready; end delivered own"},
 		{"of neither, they may not be read", []scene{noJob, refusesPod, finished(success), until(59 * sec), clock, until(62 * sec)},
 			"read Job!; read Pod!; @59s; read Pod!; read Job!; PATCH True Ready; reported True Ready; end delivered own"},
+		{"of neither, the Job may not be read, and the Pod not yet", []scene{finished(absent), noJob, fail("read Pod", status503), until(sec), finished(success), until(50 * sec), clock, fail("read Pod", nil), until(63 * sec)},
+			"read Pod!; read Job!; trying True Ready; read Pod!; read Job!; @50s; read Pod; PATCH True Ready uid=job-1; reported True Ready; end delivered own"},
 		{"of neither, they may not be read, nothing came", []scene{noJob, refusesPod, until(60*sec - ms), clock, until(60 * sec)},
 			"read Job!; @59.999s; read Pod!; read Job!; PATCH False AdapterTimeout; reported False AdapterTimeout; end delivered"},
 		{"of neither, the Job may not be read, the Pod is not to be reached", []scene{noJob, fail("read Pod", errNetwork), finished(success), until(59 * sec), clock, until(62 * sec), fail("read Pod", nil), until(75 * sec)},
