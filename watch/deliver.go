@@ -110,6 +110,9 @@ func (s *state) track(v *verdict) {
 		return
 	case out.since.IsZero() || *v != out.verdict:
 		first := out.since.IsZero()
+		if first {
+			out.forbidden = time.Time{} // nothing was asked for meanwhile
+		}
 		out.reset()
 		out.verdict, out.since = *v, s.now
 		if first && v.interim && s.stop.kubelets() && out.attempt == 0 && out.askedUntil.IsZero() {

@@ -100,6 +100,7 @@ func TestDeliverGuardInStop(t *testing.T) {
 
 // TestDeliverOneVerdict: what is gone leaves nothing behind.
 func TestDeliverOneVerdict(t *testing.T) {
+	graceOf := func(d time.Duration) facts { return with(alive(), graced(d)) }
 	long := func(c *Config) { c.Wait = 2 * time.Hour }
 	checkDelivery(t, []delivers{
 		{"half a file", aSecond(finished(half), until(11*sec)),
@@ -126,6 +127,12 @@ func TestDeliverOneVerdict(t *testing.T) {
 			"read Job; read Pod; read Job; PATCH False InvalidResultFormat uid=job-1 rv=1!; @18.999s; PATCH True Ready uid=job-1; reported True Ready; end delivered own"},
 		{"Retry-After, and it is withdrawn before the next", aSecond(fail("PATCH", status429), finished(half), until(12*sec), rewritten, until(15*sec), fail("PATCH", nil), finished(success), until(18*sec-ms), clock, until(18*sec)),
 			"read Job; read Pod; read Job; PATCH False InvalidResultFormat uid=job-1 rv=1!; trying False InvalidResultFormat; taken back; @17.999s; PATCH True Ready uid=job-1; reported True Ready; end delivered own"},
+		{"a 403 to a report that was withdrawn hours ago is none of the next one's", aSecond(fail("PATCH", status403), finished(half), until(12*sec), rewritten, until(time.Hour), clock, finished(success), fail("PATCH", nil), until(61*time.Minute)),
+			"read Job; read Pod; read Job; PATCH False InvalidResultFormat uid=job-1 rv=1!; trying False InvalidResultFormat; read Job; PATCH False InvalidResultFormat uid=job-1 rv=1!; taken back; @1h0m0s; PATCH True Ready uid=job-1!; trying True Ready; PATCH True Ready uid=job-1; reported True Ready; end delivered own"},
+		{"what was acknowledged is allowed: a 403 passes, however long it takes", []scene{becomes(graceOf(600 * sec)), until(sec), stops, until(3 * sec), clock, fail("PATCH", status403), finished(success), until(100 * sec), clock, fail("PATCH", nil), until(113 * sec)},
+			"read Job; read Pod; read Job; read Pod; PATCH Unknown AdapterInterrupted uid=job-1 rv=1; reported Unknown AdapterInterrupted; @3s; PATCH True Ready uid=job-1!; trying True Ready; PATCH True Ready uid=job-1!; @1m40s; PATCH True Ready uid=job-1; reported True Ready; end delivered own"},
+		{"what stood may have been replaced by what was lost", []scene{becomes(with(alive(), sidecar)), until(sec), finished(half), until(12 * sec), clock, finished(empty), loses(true), until(2 * time.Hour), clock, loses(false), finished(half), until(2*time.Hour + 5*sec)},
+			"read Job; read Pod; read Job; PATCH False InvalidResultFormat uid=job-1 rv=1; reported False InvalidResultFormat; @12s; read Pod; read Job; PATCH False InvalidResultFormat uid=job-1 rv=2; trying False InvalidResultFormat; @2h0m0s; taken back; read Job; PATCH False InvalidResultFormat uid=job-1 rv=3; reported False InvalidResultFormat"},
 		{"a 403 is counted from the first, whatever the verdict", aSecond(fail("PATCH", status403), finished(half), until(70*sec), finished(success), until(71*sec-ms), clock, until(84*sec)),
 			"read Job; read Pod; read Job; PATCH False InvalidResultFormat uid=job-1 rv=1!; trying False InvalidResultFormat; read Job; PATCH False InvalidResultFormat uid=job-1 rv=1!; taken back; PATCH True Ready uid=job-1!; trying True Ready; PATCH True Ready uid=job-1!; @1m10.999s; PATCH True Ready uid=job-1!; refused True Ready; end own"},
 	}, long)

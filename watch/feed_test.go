@@ -120,6 +120,8 @@ func TestFollow(t *testing.T) {
 		{"nothing was told, and the reading failed", []event{opens, accepted, at(5 * sec), asks, readFails}, "wait"},
 		{"nothing was told, and the reading failed a while ago", []event{opens, accepted, at(5 * sec), asks, readFails, at(6 * sec)}, "get"},
 		{"not accepted", []event{opens, at(60 * sec)}, "wait"},
+		{"not accepted, the one before was", []event{opens, accepted, ended(nil), readRefused, opens, at(60 * sec)}, "wait"},
+		{"nothing was told, by one that was read for and the next", []event{opens, accepted, at(5 * sec), asks, readRefused, ended(nil), readRefused, opens, accepted, at(60 * sec)}, "get"},
 		{"resumed: there may be nothing to tell", then(at(10*sec), ended(nil), at(11*sec), opens, accepted, at(60*sec)), "wait"},
 
 		{"ended, accepted, without an event", []event{opens, accepted, ended(nil), at(sec)}, "get"},
