@@ -102,8 +102,8 @@ func (b *bench) outage(ctx context.Context, o options, all []*reporter, reports 
 		who = "everybody reporting"
 	}
 	b.say("an outage of %s, %s", o.outage, who)
+	began := time.Now()
 	b.server.gate.shut()
-	back := time.Now().Add(o.outage)
 	for _, r := range all {
 		if !reports {
 			break
@@ -115,14 +115,18 @@ func (b *bench) outage(ctx context.Context, o options, all []*reporter, reports 
 			return err
 		}
 	}
-	if err := pause(ctx, time.Until(back)); err != nil {
+	if err := pause(ctx, time.Until(began.Add(o.outage))); err != nil {
 		return err
 	}
 	opened := time.Now()
-	b.outages = append(b.outages, span{back.Add(-o.outage), opened, "no server, " + who})
+	b.outages = append(b.outages, span{began, opened, "no server, " + who})
 	if err := b.server.gate.open(); err != nil {
 		return err
 	}
+	return b.afterOutage(ctx, o, all, opened, reports, "after an outage of "+o.outage.String()+", "+who+": ")
+}
+
+func (b *bench) afterOutage(ctx context.Context, o options, all []*reporter, opened time.Time, reports bool, after string) error {
 	var late []float64
 	if reports {
 		for _, r := range all {
@@ -134,7 +138,6 @@ func (b *bench) outage(ctx context.Context, o options, all []*reporter, reports 
 	} else if err := pause(ctx, recovery/2); err != nil {
 		return err
 	}
-	after := "after an outage of " + o.outage.String() + ", " + who + ": "
 	peak := perSecond(b.server.requestsSince(opened))
 	bound := float64(o.fleet) / 5
 	b.table.add(row{Name: after + "requests a second, peak", Limit: bound}, []float64{peak})

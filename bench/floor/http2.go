@@ -83,7 +83,6 @@ type framer struct {
 	conn       io.ReadWriter
 	pending    []byte
 	terminated bool // the watch has told of it
-	sent       bool // the PATCH
 	answered   bool
 }
 

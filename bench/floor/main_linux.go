@@ -56,34 +56,50 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	name := []byte(filepath.Base(results))
-	events, buffer := make([]syscall.EpollEvent, 2), make([]byte, 16<<10)
-	frames := framer{conn: conn}
-	for {
+	w := waiter{files: files, name: []byte(filepath.Base(results)), frames: framer{conn: conn}, buffer: make([]byte, 16<<10), requests: requests}
+	events := make([]syscall.EpollEvent, 2)
+	for !w.frames.answered {
 		n, err := syscall.EpollWait(waiting, events, -1)
 		if err != nil && err != syscall.EINTR {
 			return err
 		}
 		for _, e := range events[:max(n, 0)] {
-			var report []byte
-			if int(e.Fd) == files {
-				if n, err = syscall.Read(files, buffer); err == nil && bytes.Contains(buffer[:n], name) {
-					report = requests.success
-				}
-			} else if err = frames.read(buffer); frames.terminated {
-				report = requests.failure
+			report, err := w.read(int(e.Fd))
+			if err == nil && report != nil && !w.reported {
+				w.reported = true
+				_, err = conn.Write(report)
 			}
-			if err != nil || frames.answered {
+			if err != nil {
 				return err
-			}
-			if report != nil && !frames.sent {
-				frames.sent = true
-				if _, err := conn.Write(report); err != nil {
-					return err
-				}
 			}
 		}
 	}
+	return nil
+}
+
+// waiter reads what has come.
+type waiter struct {
+	files    int    // inotify's
+	name     []byte // of the result file
+	frames   framer
+	buffer   []byte
+	requests requests
+	reported bool
+}
+
+// read returns the request that what has come calls for, if any.
+func (w *waiter) read(fd int) (report []byte, err error) {
+	if fd != w.files {
+		if err = w.frames.read(w.buffer); w.frames.terminated {
+			report = w.requests.failure
+		}
+		return report, err
+	}
+	n, err := syscall.Read(fd, w.buffer)
+	if err == nil && bytes.Contains(w.buffer[:n], w.name) {
+		report = w.requests.success
+	}
+	return report, err
 }
 
 func epoll(fds ...int) (int, error) {
