@@ -57,6 +57,11 @@ func run() error {
 		return err
 	}
 	w := waiter{files: files, name: []byte(filepath.Base(results)), frames: framer{conn: conn}, buffer: make([]byte, 16<<10), requests: requests}
+	return w.wait(waiting)
+}
+
+// wait returns when the report has its answer.
+func (w *waiter) wait(waiting int) error {
 	events := make([]syscall.EpollEvent, 2)
 	for !w.frames.answered {
 		n, err := syscall.EpollWait(waiting, events, -1)
@@ -67,7 +72,7 @@ func run() error {
 			report, err := w.read(int(e.Fd))
 			if err == nil && report != nil && !w.reported {
 				w.reported = true
-				_, err = conn.Write(report)
+				_, err = w.frames.conn.Write(report)
 			}
 			if err != nil {
 				return err
