@@ -10,6 +10,9 @@ import (
 
 // judgeEnd: the run ends in time, and says what has become of the report.
 func (w *world) judgeEnd(v *verdict, claims []claim, told bool) {
+	if w.mustReport() && len(w.acknowledgedOf(w.requests())) == 0 {
+		v.fail("lost", "nothing is told in a slow drain")
+	}
 	if w.killed {
 		v.outcome = "killed, and the Pod could not be read"
 		if w.s.kubelets {
@@ -41,6 +44,13 @@ func (w *world) judgeEnd(v *verdict, claims []claim, told bool) {
 		v.outcome, v.reason = "delivered", claims[len(claims)-1].Reason
 		w.judgeCode(v, claims[len(claims)-1])
 	}
+}
+
+// mustReport tells that a slow drain leaves time for a report: for answers as slow as
+// a sixth of the grace period.
+func (w *world) mustReport() bool {
+	lost := w.first(func(s snapshot) bool { return s.job.lost })
+	return w.s.slow > 0 && w.s.grace >= 6*w.s.slow && !w.s.noJobs && !w.s.contended && lost < 0 && !w.otherBefore(w.ended)
 }
 
 // leftToTheNext tells that the next reporter of this Pod goes on.
@@ -201,12 +211,17 @@ func (w *world) ready(at time.Duration) []allowed {
 	if now.file.kind == valid && !now.file.stale {
 		return []allowed{{Outcome: now.file.want}}
 	}
-	files := w.filesOf(now.file, &now.pod, false)
-	view := view{at: at, file: files[len(files)-1], pod: &now.pod, until: w.until(now), job: &now.job}
-	if w.s.noPods {
-		view.pod, view.denied = nil, true
+	var ready []allowed
+	for _, file := range w.filesOf(now.file, &now.pod, false) {
+		view := view{at: at, file: file, pod: &now.pod, until: w.until(now), job: &now.job}
+		if w.s.noPods {
+			view.pod, view.denied = nil, true
+		}
+		if ready = w.says(view); len(ready) == 0 {
+			return nil
+		}
 	}
-	return w.says(view)
+	return ready
 }
 
 // excused tells that a report may be missing at the end of a span: because of
