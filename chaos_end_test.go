@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -73,10 +74,12 @@ func (w *world) judgeCode(v *verdict, c claim) {
 	}
 }
 
-// firstSucceeds tells that the result which stands by a time is a success, which goes by the UID alone.
-func (w *world) firstSucceeds(by time.Duration) bool {
+// succeeded tells that whatever result the reporter has seen by a time is a success,
+// which goes by the UID alone.
+func (w *world) succeeded(by time.Duration) bool {
 	all := w.results()
-	return len(all) > 0 && all[0].since <= by && all[0].want.Status == contract.True
+	all = slices.DeleteFunc(all, func(r result) bool { return r.since > by })
+	return len(all) > 0 && !slices.ContainsFunc(all, func(r result) bool { return r.want.Status != contract.True })
 }
 
 // own tells that an outcome is a result of the adapter's.
@@ -86,7 +89,7 @@ func (w *world) own(o contract.Outcome) bool {
 			return true
 		}
 	}
-	return w.s.stale != nil && w.s.stale.want == o // believed where nothing told for a minute
+	return w.s.stale != nil && w.s.stale.kind == valid && w.s.stale.want == o // believed where nothing told for a minute
 }
 
 func (w *world) otherBefore(at time.Duration) bool {
@@ -130,7 +133,7 @@ func (w *world) judgeTime(v *verdict, reqs []kubetest.Request) {
 				continue
 			}
 		}
-		if w.s.noJobs && !w.firstSucceeds(from) { // what is to be guarded waits for a Role that may come yet
+		if w.s.noJobs && !w.succeeded(from) { // what is to be guarded waits for a Role that may come yet
 			until = max(until, w.refusedUntil(from))
 		}
 		if len(ready) == 0 || from < 0 || from >= end || w.s.kill > 0 && until > w.s.kill-300*ms || w.excused(from, until) {
