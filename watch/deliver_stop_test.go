@@ -69,6 +69,8 @@ func TestDeliverInStop(t *testing.T) {
 			"read Job; read Pod; read Pod; read Pod; @1.2s; read Job; PATCH False AdapterMissingResults uid=job-1 rv=1; reported False AdapterMissingResults; end delivered"},
 		{"native sidecar, SIGTERM alone", []scene{becomes(native), until(sec), stops, until(2*sec - ms), clock, until(3 * sec), clock},
 			"read Job; read Pod; read Pod; read Pod; read Pod; read Job; read Pod; @1.999s; read Pod; PATCH Unknown AdapterInterrupted uid=job-1 rv=1; reported Unknown AdapterInterrupted; read Pod; @3s"},
+		{"SIGTERM, a Pod of no name is never read", []scene{func(p *play) { p.podName = ""; p.pod.synced = true }, stops, until(2 * sec), clock},
+			"read Job; read Job; PATCH Unknown AdapterInterrupted uid=job-1 rv=1; reported Unknown AdapterInterrupted; @2s"},
 		{"RestartAllContainers", aSecond(becomes(with(alive(), allRestart)), stops),
 			"read Job; end delivered superseded"},
 		{"gone", aSecond(deletes, until(2*sec)),

@@ -4,7 +4,11 @@ import (
 	"testing"
 	"time"
 
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/openshift-hyperfleet/status-reporter/contract"
 )
 
 // ofNoJob is a Pod without an owner, as `kubectl debug --copy-to` makes it.
@@ -76,11 +80,35 @@ func TestDeliverUnderUID(t *testing.T) {
 	})
 }
 
+// TestDeliverTimes: the transition is that of the status.
+func TestDeliverTimes(t *testing.T) {
+	before := metav1.NewTime(start.Add(-time.Hour))
+	for _, test := range []struct {
+		name string
+		has  batchv1.JobCondition
+		want time.Time // of the transition
+	}{
+		{"none", batchv1.JobCondition{Type: "Another", Status: "False", LastTransitionTime: before}, start.Add(sec)},
+		{"the same status", batchv1.JobCondition{Type: "Available", Status: "False", LastTransitionTime: before}, before.Time},
+		{"another status", batchv1.JobCondition{Type: "Available", Status: "Unknown", LastTransitionTime: before}, start.Add(sec)},
+		{"the same status since nobody knows when", batchv1.JobCondition{Type: "Available", Status: "False"}, start.Add(sec)},
+	} {
+		s := newTestState(Config{Wait: time.Minute})
+		s.now, s.job.last = start.Add(sec), theJob(func(j *batchv1.Job) { j.Status.Conditions = []batchv1.JobCondition{test.has} })
+		got := s.condition(contract.OOMKilled(""))
+		if !got.LastTransitionTime.Time.Equal(test.want) || !got.LastProbeTime.Time.Equal(s.now) {
+			t.Errorf("%s: transition at %v, probed at %v; want %v, %v", test.name, got.LastTransitionTime, got.LastProbeTime, test.want, s.now)
+		}
+	}
+}
+
 // TestDeliverGuard: what is not a True waits for a Job that can be read, but not for ever.
 func TestDeliverGuard(t *testing.T) {
 	checkDelivery(t, []delivers{
 		{"403", aSecond(fail("read Job", status403), becomes(exited(1)), until(61*sec-ms), clock, until(75*sec)),
 			"read Job; read Job!; trying False AdapterExitedWithError; read Job!; @1m0.999s; read Job!; PATCH False AdapterExitedWithError uid=job-1; reported False AdapterExitedWithError; end delivered"},
+		{"503, always", []scene{fail("read Job", status503), begins, until(sec), becomes(exited(1)), until(61*sec - ms), clock, until(75 * sec)},
+			"read Job!; trying False AdapterExitedWithError; read Job!; @1m0.999s; read Job!; PATCH False AdapterExitedWithError uid=job-1; reported False AdapterExitedWithError; end delivered"},
 		{"403, then 200", aSecond(fail("read Job", status403), becomes(exited(1)), until(30*sec), clock, fail("read Job", nil), until(43*sec)),
 			"read Job; read Job!; trying False AdapterExitedWithError; read Job!; @30s; read Job; PATCH False AdapterExitedWithError uid=job-1 rv=1; reported False AdapterExitedWithError; end delivered"},
 		{"503", aSecond(fail("read Job", status503), becomes(exited(1)), until(61*sec-ms), clock, until(75*sec)),

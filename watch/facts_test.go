@@ -106,6 +106,12 @@ func TestFactsOf(t *testing.T) {
 			again(func(f *facts) { f.restartsAll, f.restartingAll = true, true })},
 		{"all start again, the kubelet says", pod(hasRules("adapter", restartAll(42)), ends(143, "Error"), isRestartingAll("True")),
 			again(func(f *facts) { f.restartsAll, f.restartingAll = true, true })},
+		{"all start again, an init container is stopped for it", pod(hasRules("adapter", restartAll(42)), waits("PodInitializing", ""), addsInit(container("setup"), terminated(143, "Error")), isRestartingAll("True")),
+			again(func(f *facts) {
+				f.restartsAll, f.restartingAll = true, true
+				f.neverStarted = "init container setup exited with code 143: Error"
+				f.waiting = "PodInitializing; " + f.neverStarted
+			})},
 		{"all have started again", pod(hasRules("adapter", restartAll(42)), ends(143, "Error"), isRestartingAll("False")),
 			again(func(f *facts) { f.restartsAll = true; f.ended = run(143, "Error") })},
 		{"all start again, its container is removed", pod(hasRules("adapter", restartAll(42)), ends(137, "RestartingAllContainers")),

@@ -50,6 +50,9 @@ func TestStopTriggers(t *testing.T) {
 			if !s.begun() {
 				t.Error("not begun")
 			}
+			if last := max(test.sigterm, test.deletion, test.deleted); !s.latest().Equal(start.Add(time.Duration(last) * sec)) {
+				t.Errorf("last seen to come nearer at %v", s.latest().Sub(start))
+			}
 			for sidecar, want := range map[bool]ends{false: test.regular, true: test.sidecar} {
 				got := ends{s.reportAt(30*sec, sidecar, 0).Sub(start), s.killAt(30*sec, sidecar).Sub(start)}
 				if got != want {
