@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -51,7 +52,13 @@ func (w *world) judgeEnd(v *verdict, claims []claim, told bool) {
 // a sixth of the grace period.
 func (w *world) mustReport() bool {
 	lost := w.first(func(s snapshot) bool { return s.job.lost })
-	return w.s.slow > 0 && w.s.grace >= 6*w.s.slow && !w.s.noJobs && !w.s.contended && lost < 0 && !w.otherBefore(w.ended)
+	return w.s.slow > 0 && w.s.grace >= 6*w.s.slow && !w.s.noJobs && !w.s.contended && lost < 0 && !w.otherBefore(w.ended) && !w.conflicted()
+}
+
+// conflicted tells that somebody changed the Job between its reading and the PATCH,
+// which costs three answers more.
+func (w *world) conflicted() bool {
+	return slices.ContainsFunc(w.requests(), func(r kubetest.Request) bool { return r.Verb == "patch" && r.Code == http.StatusConflict })
 }
 
 // leftToTheNext tells that the next reporter of this Pod goes on.
@@ -133,8 +140,11 @@ func (w *world) judgeTime(v *verdict, reqs []kubetest.Request) {
 				continue
 			}
 		}
-		if w.s.noJobs && !w.succeeded(from) { // what is to be guarded waits for a Role that may come yet
+		if w.s.noJobs && !(len(ready) == 1 && ready[0].Status == contract.True && w.succeeded(until)) { // what is to be guarded waits for a Role that may come yet
 			until = max(until, w.refusedUntil(from))
+		}
+		if w.otherBefore(from) && w.log.has("not reported: a report stands on the Job already") {
+			continue
 		}
 		if len(ready) == 0 || from < 0 || from >= end || w.s.kill > 0 && until > w.s.kill-300*ms || w.excused(from, until) {
 			continue
@@ -160,9 +170,9 @@ func (w *world) interimMoment() time.Duration {
 }
 
 // refusedUntil is when a refusal to let the Job be read, which any other trouble
-// interrupts, has lasted for a minute, and the longest pause.
+// interrupts, has lasted for a minute: dead connections are found out late, and pauses are long by then.
 func (w *world) refusedUntil(from time.Duration) time.Duration {
-	const refused = 80 * time.Second
+	const refused = 100 * time.Second
 	until := w.calmSince(from) + refused
 	for w.calmSince(until)+refused > until {
 		until = w.calmSince(until) + refused
