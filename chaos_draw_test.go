@@ -240,7 +240,6 @@ func (s *scenario) drawJob() {
 		}
 	}
 	if s.chance(0.05) {
-		s.contended = true
 		n := 1 + s.rng.IntN(8)
 		s.at(0, fmt.Sprintf("somebody changes the Job before each of %d PATCHes", n), func(w *world) {
 			w.server.Fault(patches, kubetest.Proceed().Do(func() { w.touchJob() }).Times(n))

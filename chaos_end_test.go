@@ -49,16 +49,11 @@ func (w *world) judgeEnd(v *verdict, claims []claim, told bool) {
 }
 
 // mustReport tells that a slow drain leaves time for a report: for answers as slow as
-// a sixth of the grace period.
+// a sixth of the grace period, unless somebody changes the Job in the last moment.
 func (w *world) mustReport() bool {
 	lost := w.first(func(s snapshot) bool { return s.job.lost })
-	return w.s.slow > 0 && w.s.grace >= 6*w.s.slow && !w.s.noJobs && !w.s.contended && lost < 0 && !w.otherBefore(w.ended) && !w.conflicted()
-}
-
-// conflicted tells that somebody changed the Job between its reading and the PATCH,
-// which costs three answers more.
-func (w *world) conflicted() bool {
-	return slices.ContainsFunc(w.requests(), func(r kubetest.Request) bool { return r.Verb == "patch" && r.Code == http.StatusConflict })
+	contended := slices.ContainsFunc(w.requests(), func(r kubetest.Request) bool { return r.Code == http.StatusConflict })
+	return w.s.slow > 0 && w.s.grace >= 6*w.s.slow && !w.s.noJobs && !contended && lost < 0 && !w.otherBefore(w.ended)
 }
 
 // leftToTheNext tells that the next reporter of this Pod goes on.
@@ -143,9 +138,6 @@ func (w *world) judgeTime(v *verdict, reqs []kubetest.Request) {
 		if w.s.noJobs && !(len(ready) == 1 && ready[0].Status == contract.True && w.succeeded(until)) { // what is to be guarded waits for a Role that may come yet
 			until = max(until, w.refusedUntil(from))
 		}
-		if w.otherBefore(from) && w.log.has("not reported: a report stands on the Job already") {
-			continue
-		}
 		if len(ready) == 0 || from < 0 || from >= end || w.s.kill > 0 && until > w.s.kill-300*ms || w.excused(from, until) {
 			continue
 		}
@@ -226,7 +218,7 @@ func (w *world) ready(at time.Duration) []allowed {
 	}
 	var ready []allowed
 	for _, file := range w.filesOf(now.file, &now.pod, false) {
-		view := view{at: at, file: file, pod: &now.pod, until: w.until(now), job: &now.job}
+		view := view{at: at, file: file, pod: &now.pod, until: w.until(now), job: &now.job, prompt: true}
 		if w.s.noPods {
 			view.pod, view.denied = nil, true
 		}

@@ -33,6 +33,7 @@ type view struct {
 	job    *jobTruth     // nil: it cannot be read
 	loose  bool          // the Pod cannot be read, or not reliably
 	denied bool          // the server refuses to let the Pod be read
+	prompt bool          // and answers as it does on good days
 }
 
 // confirmed: what rests on the adapter still running is told only after a
@@ -118,7 +119,7 @@ func (w *world) reportAt(v view) (early, late time.Duration) {
 	}
 	late = began + grace - min(5*time.Second, grace*2/3)
 	early = late
-	if w.slow(v.at) {
+	if w.slow(v.at) && !v.prompt {
 		early = began + grace/3
 	}
 	if v.loose { // the deletion, and with it the stop, may have been seen late

@@ -39,7 +39,6 @@ type scenario struct {
 	restartsAll bool          // restartCode has all containers started again
 	kubelets    bool          // the stop is the kubelet's own: the API shows nothing of it
 	slow        time.Duration // what each answer takes, and nothing else is wrong
-	contended   bool          // others change the Job before each PATCH
 	stale       *file         // was there before the adapter started
 	torn        bool          // a part of a file is there from an earlier run
 	volume      string        // of the result file
