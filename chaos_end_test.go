@@ -138,6 +138,9 @@ func (w *world) judgeTime(v *verdict, reqs []kubetest.Request) {
 		if w.s.noJobs && !(len(ready) == 1 && ready[0].Status == contract.True && w.succeeded(until)) { // what is to be guarded waits for a Role that may come yet
 			until = max(until, w.refusedUntil(from))
 		}
+		if w.otherBefore(from) && w.log.has("not reported: a report stands on the Job already") {
+			continue
+		}
 		if len(ready) == 0 || from < 0 || from >= end || w.s.kill > 0 && until > w.s.kill-300*ms || w.excused(from, until) {
 			continue
 		}
