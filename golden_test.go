@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/openshift-hyperfleet/status-reporter/contract"
 	"github.com/openshift-hyperfleet/status-reporter/testdata/suite"
 )
 
@@ -24,6 +25,10 @@ func playGolden(r *rig, c suite.Case) {
 	t := r.t
 	r.start()
 	switch c.Trigger {
+	case suite.File:
+		if c.Condition.Reason == contract.ReasonInvalidResultFormat {
+			r.write(string(c.Input)) // of what was there before it, the reporter cannot know that nobody holds it open
+		}
 	case suite.Stop:
 		r.sigterm()
 	case suite.Gone:
