@@ -104,17 +104,21 @@ func cut(may func(key string) bool, n int) replaceAttr {
 	}
 }
 
-// boundary is the last place in s, at most n, where a character ends.
+// boundary is the last place in s, at most n, where a character ends. A byte
+// that belongs to no character is one of its own, as encoding/json has it.
 func boundary(s string, n int) int {
 	if len(s) <= n {
 		return len(s)
 	}
-	for i := n; i > max(0, n-utf8.UTFMax); i-- {
+	for i := n - 1; i >= 0 && i > n-utf8.UTFMax; i-- {
 		if utf8.RuneStart(s[i]) {
-			return i
+			if _, size := utf8.DecodeRuneInString(s[i:]); i+size > n {
+				return i
+			}
+			break
 		}
 	}
-	return max(0, n-utf8.UTFMax) // within bytes that are no text
+	return n
 }
 
 func record(level slog.Level, msg string, args ...any) slog.Record {

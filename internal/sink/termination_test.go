@@ -103,6 +103,28 @@ func TestTerminationLine(t *testing.T) {
 	})
 }
 
+func TestBoundary(t *testing.T) {
+	for _, s := range []string{
+		"", "abc", "aä€😀z", "\x80\x80\x80\x80\x80\x80", "€\x80\x80\x80\x80", "😀\x80\x80\x80\x80", "ä\x80\x80\x80\x80",
+		"\xf0\x9f\x98", "\xf0\x9f\x98a", "\xe2\x82€", "\xf0\xe2\x82\xac", "\xff\xfe\xff\xfe\xff",
+	} {
+		ends := 0 // the last character's end up to n, as range over a string has it
+		for n := range len(s) + 3 {
+			for i := range s {
+				if i <= n {
+					ends = i
+				}
+			}
+			if n >= len(s) {
+				ends = len(s)
+			}
+			if got := boundary(s, n); got != ends {
+				t.Errorf("%q: at most %d: %d, want %d", s, n, got, ends)
+			}
+		}
+	}
+}
+
 // text is a value as a line has it, of the types in this file.
 func text(v any) string {
 	switch v := v.(type) {
@@ -131,8 +153,9 @@ func FuzzTerminationLine(f *testing.F) {
 	f.Add("reported", "adapter-job", "all is well", "", uint16(1))
 	f.Add("not reported", "adapter-job", "\xff\xe2\x82", "€\u2028\x00\"\\", uint16(2000))
 	f.Add("reported", "\xf0\x9f\x98", "😀", "\x80\x80\x80\x80\x80", uint16(1500))
+	f.Add("reported", "adapter-job", "€\x80\x80\x80\x80", "😀\x80\x80\x80", uint16(999))
 	f.Fuzz(func(t *testing.T, msg, job, message, err string, times uint16) {
-		n := int(times)%3000 + 1
+		n := min(int(times)%3000, 50000/(len(message)+len(err)+1)) + 1 // long enough, and quick
 		message, err = strings.Repeat(message, n), strings.Repeat(err, n)
 		got := parse(t, TerminationLine(slog.LevelError, msg, "job", job, "message", message, "error", errors.New(err)))
 		for key, whole := range map[string]string{"msg": msg, "job": job, "message": message, "error": err} {
