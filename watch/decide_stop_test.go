@@ -127,6 +127,7 @@ func TestRule5RestartInPlace(t *testing.T) {
 		{"SIGTERM, looked", then(tells(restarting), sigterm, looks(absent)), "end"},
 		{"SIGTERM, half a file", then(tells(restarting), sigterm, looks(half)), "end"},
 		{"SIGTERM, a result", then(tells(restarting), sigterm, looks(success)), own + " [kill at 31s]"},
+		{"SIGTERM after the deadline", then(tells(restarting), at(61*sec), sigterm, looks(absent)), "end"},
 		{"SIGTERM, then it is seen", then(sigterm, looks(absent), at(1900*ms), tells(restarting)), "look"},
 		{"after the interim report", then(tells(with(alive(), hasRule)), sigterm, confirms(absent, with(alive(), hasRule)), at(2*sec), tells(restarting)), "look"},
 		{"the Pod is being deleted", then(tells(with(restarting, deleting)), looks(absent), reads(with(restarting, deleting)), at(26*sec), looks(absent)), deleted},

@@ -84,6 +84,8 @@ func TestAnothersReportUnread(t *testing.T) {
 			"read Job; read Job; read Pod!; trying False AdapterExitedWithError; read Job; read Pod!; read Job; read Pod; superseded False AdapterExitedWithError; end delivered superseded"},
 		{"the Pod is not to be reached for long", aSecond(another(yes), unwatched(exited(1)), fail("read Pod", errNetwork), hears(exited(1)), until(200*sec), clock, fail("read Pod", nil), until(220*sec)),
 			"read Job; read Job; read Pod!; trying False AdapterExitedWithError; read Job; read Pod!; @3m20s; read Job; read Pod; PATCH False AdapterExitedWithError uid=job-1 rv=2; reported False AdapterExitedWithError; end delivered"},
+		{"an outage, then a 503 for the Pod", aSecond(another(yes), fail("read Pod", errNetwork), unwatched(with(exited(1), deleting)), hears(exited(1)), until(71*sec), clock, fail("read Pod", status503), until(100*sec), clock, fail("read Pod", nil), until(113*sec)),
+			"read Job; read Job; read Pod!; trying False AdapterExitedWithError; read Job; read Pod!; @1m11s; read Job; read Pod!; @1m40s; read Job; read Pod; superseded False AdapterExitedWithError; end delivered superseded"},
 		{"one 429 for the Pod, whose Retry-After counts", aSecond(another(yes), fail("read Pod", status429), unwatched(with(exited(1), deleting)), hears(exited(1)), fail("read Pod", nil), until(8*sec-ms), clock, until(13*sec)),
 			"read Job; read Job; read Pod!; trying False AdapterExitedWithError; @7.999s; read Job; read Pod; superseded False AdapterExitedWithError; end delivered superseded"},
 		{"the Pod may not be read any more, for a minute", aSecond(another(yes), fail("read Pod", status403), hears(exited(1)), until(61*sec-ms), clock, until(75*sec)),

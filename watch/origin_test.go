@@ -122,6 +122,7 @@ func TestLeftOver(t *testing.T) {
 		{"left over, then a result", then(crash, at(10*sec), looks(changedAt(success, 10*sec))), own},
 		{"left over, removed, then another", then(crash, at(10*sec), looks(absent), looks(changedAt(more, 10*sec)), at(20*sec), confirms(changedAt(more, 10*sec), again())), invalidFile},
 		{"of the new run, whose start is told late", then(at(6*sec), looks(changedAt(more, 6*sec)), at(7*sec), crash, at(16*sec), confirms(changedAt(more, 6*sec), again())), invalidFile},
+		{"of the new run by another clock: left over", after([]event{keptIn(volumeOther)}, then(at(6*sec), looks(changedAt(more, 6*sec)), at(7*sec), crash, at(16*sec), confirms(changedAt(more, 6*sec), again()))...), wait},
 		{"of the new run or not: in doubt is left over", then(looks(changedAt(more, 5900*ms)), at(7*sec), crash, at(17*sec), confirms(changedAt(more, 5900*ms), again())), wait},
 		{"empty is left over too", []event{tells(first), at(2 * sec), looks(changedAt(empty, 2*sec)), crash, at(60 * sec), confirms(changedAt(empty, 2*sec), again(startedAt(5*sec)))}, timeout},
 		{"told by the count alone", then(tells(again(startedAt(5*sec))), at(30*sec), confirms(changedAt(half, 2*sec), again())), wait},
