@@ -58,7 +58,7 @@ func (s *state) keeps(v *verdict, need step) bool {
 		return false
 	}
 	if v == nil {
-		return need.look || need.readPod // it is not known yet
+		return need.look // it is not known yet
 	}
 	return !v.own
 }

@@ -119,6 +119,8 @@ func TestWake(t *testing.T) {
 		{"it has settled", []event{tells(alive()), at(sec), looks(half), at(11 * sec)}, 60 * sec},
 		{"a file is believed", []event{noDeadline, looks(success), readFails, at(59 * sec)}, 60 * sec},
 		{"a file is believed of which a native sidecar does not know whether it is reported", []event{noDeadline, at(sec), tells(before), looks(success), jobAnswers, at(52 * sec), reads(before)}, 61 * sec},
+		{"the Job is read once more", []event{noDeadline, tells(alive()), looks(absent), at(sec), jobRefused}, 61 * sec},
+		{"the Job is refused for a minute", []event{tells(alive()), looks(absent), jobRefused, at(60 * sec), jobRefused, at(120 * sec)}, 0},
 		{"the interim report", []event{tells(alive()), at(sec), sigterm}, 1500 * ms},
 		{"the interim report of a native sidecar, for which Job and Pod are read before", []event{tells(with(alive(), sidecar)), at(sec), sigterm, at(sec + 101*ms)}, 1500 * ms},
 		{"a stop ends", []event{tells(with(alive(), deleting)), looks(absent), reads(with(alive(), deleting)), at(5 * sec)}, 25 * sec},

@@ -236,6 +236,9 @@ const (
 // jobAnswers is a reading of the Job that begins now.
 func jobAnswers(s *state) { s.sawJob(theJob(), nil, s.beganReadJob()) }
 
+// jobRefused is one that may not be had.
+func jobRefused(s *state) { s.sawJob(nil, status403, s.beganReadJob()) }
+
 // theJob is that of the stories, which may try again.
 func theJob(changes ...func(*batchv1.Job)) *batchv1.Job {
 	j := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: "adapter-job", UID: "job-1", ResourceVersion: "1"}}
