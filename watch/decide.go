@@ -54,7 +54,7 @@ func (s *state) restartingAll() bool {
 // it, and a file that changes takes it back.
 func (s *state) keeps(v *verdict, need step) bool {
 	stood := &s.out.verdict
-	if !s.out.closed || stood.interim || stood.interrupted || need.done != nil {
+	if !s.out.closed || stood.interrupted {
 		return false
 	}
 	if v == nil {

@@ -55,6 +55,8 @@ func TestDeliverInStop(t *testing.T) {
 			"read Job; PATCH True Ready uid=job-1; reported True Ready; @50s; end delivered own"},
 		{"native sidecar, the same is not written twice", []scene{becomes(native), until(sec), finished(half), until(12 * sec), clock, finished(more), until(30 * sec), clock, finished(success)},
 			"read Job; read Pod; read Job; PATCH False InvalidResultFormat uid=job-1 rv=1; reported False InvalidResultFormat; @12s; read Pod; read Job; @30s; PATCH True Ready uid=job-1; reported True Ready"},
+		{"native sidecar, deletion: an end replaces the interruption", []scene{becomes(native), until(sec), becomes(with(native, deleting)), until(27 * sec), clock, becomes(with(oomKilled(137), sidecar, deleting)), stops},
+			"read Job; read Pod; read Job; read Pod; PATCH Unknown AdapterInterrupted uid=job-1 rv=1; reported Unknown AdapterInterrupted; @27s; read Job; PATCH False AdapterOOMKilled uid=job-1 rv=2; reported False AdapterOOMKilled; end delivered"},
 		{"native sidecar, a fault stands: no reading changes that", []scene{becomes(native), until(sec), finished(half), until(12 * sec), clock, hold("read Pod"), stops, until(13 * sec)},
 			"read Job; read Pod; read Job; PATCH False InvalidResultFormat uid=job-1 rv=1; reported False InvalidResultFormat; @12s; end delivered"},
 		{"native sidecar, a fault stands: the last look finds that it is written to", []scene{becomes(native), until(sec), finished(half), until(12 * sec), changes(more), stops, until(12500 * ms), clock, finished(success)},

@@ -53,6 +53,8 @@ func TestDeliverUnderUID(t *testing.T) {
 			"read Job!; PATCH True Ready uid=job-1; reported True Ready; end delivered own"},
 		{"of neither, they may not be read", []scene{noJob, refusesPod, finished(success), until(59 * sec), clock, until(62 * sec)},
 			"read Job!; read Pod!; @59s; read Pod!; read Job!; PATCH True Ready; reported True Ready; end delivered own"},
+		{"of the Job, the Pod is not to be reached: its word on the reporter's end is waited for", []scene{finished(absent), fail("read Pod", errNetwork), until(sec), finished(success), until(7*sec - ms), clock, until(8 * sec)},
+			"read Pod!; read Job; PATCH True Ready uid=job-1; reported True Ready; @6.999s; end delivered own"},
 		{"of neither, the Job may not be read, and the Pod not yet", []scene{finished(absent), noJob, fail("read Pod", status503), until(sec), finished(success), until(50 * sec), clock, fail("read Pod", nil), until(63 * sec)},
 			"read Pod!; read Job!; trying True Ready; read Pod!; read Job!; @50s; read Pod; PATCH True Ready uid=job-1; reported True Ready; end delivered own"},
 		{"of neither, they may not be read, nothing came", []scene{noJob, refusesPod, until(60*sec - ms), clock, until(60 * sec)},
@@ -99,6 +101,21 @@ func TestDeliverTimes(t *testing.T) {
 		if !got.LastTransitionTime.Time.Equal(test.want) || !got.LastProbeTime.Time.Equal(s.now) {
 			t.Errorf("%s: transition at %v, probed at %v; want %v, %v", test.name, got.LastTransitionTime, got.LastProbeTime, test.want, s.now)
 		}
+	}
+}
+
+// TestJobIsNoOlder: an answer that was long on its way replaces none of a PATCH.
+func TestJobIsNoOlder(t *testing.T) {
+	version := func(v string) *batchv1.Job { return theJob(func(j *batchv1.Job) { j.ResourceVersion = v }) }
+	s := newTestState(Config{Wait: time.Minute})
+	began, sent := s.beganReadJob(), &patch{}
+	s.beganPatch(sent)
+	s.sawPatch(sent, version("2"), nil)
+	if s.sawJob(version("1"), nil, began); s.job.last.ResourceVersion != "2" {
+		t.Errorf("the Job is %s", s.job.last.ResourceVersion)
+	}
+	if s.sawJob(version("3"), nil, s.beganReadJob()); s.job.last.ResourceVersion != "3" {
+		t.Errorf("the Job read since is %s", s.job.last.ResourceVersion)
 	}
 }
 

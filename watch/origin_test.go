@@ -60,6 +60,7 @@ func TestWhoseResult(t *testing.T) {
 		{"in doubt, the adapter crashed", after(first(again(), changedAt(success, 20500*ms)), tells(again(waitsFor("CrashLoopBackOff")))), own},
 		{"in doubt, the adapter crashed and runs again at once", after(first(again(), changedAt(success, 20500*ms)), at(31*sec), tells(again(restartsOf(2), startedAt(31*sec)))), own},
 		{"in doubt, the adapter crashed, runs again and has written another", after(first(again(), changedAt(success, 20500*ms)), at(31*sec), tells(again(restartsOf(2), startedAt(31*sec))), looks(changedAt(failure, 32*sec))), own},
+		{"in doubt and invalid, the adapter crashed and runs again at once", after(first(again(), changedAt(half, 20500*ms)), at(31*sec), tells(again(restartsOf(2), startedAt(31*sec))), looks(changedAt(success, 35*sec))), own},
 		{"in doubt, and it is not known whose status ends", []event{at(30 * sec), tells(with(again(), func(f *facts) { f.reporterStarted = time.Time{} })), looks(changedAt(success, 20500*ms)), at(31 * sec), tells(again(restartsOf(2), startedAt(31*sec)))}, wait},
 		{"in doubt, the Pod Failed", after(first(again(), changedAt(success, 20500*ms)), tells(again(failed))), own},
 		{"in doubt, the deadline", after(first(again(), changedAt(success, 20500*ms)), at(60*sec)), own},
@@ -131,6 +132,7 @@ func TestLeftOver(t *testing.T) {
 		{"nothing was found out before, then a result of the next run", []event{tells(first), looks(locked), at(5 * sec), crash, at(10 * sec), looks(changedAt(success, 10*sec))}, own},
 		{"nothing was found out before, then half a file of the first", []event{tells(first), looks(locked), at(5 * sec), crash, at(30 * sec), looks(changedAt(half, 2*sec)), at(50 * sec), looks(changedAt(half, 2*sec))}, wait},
 		{"half a file, nothing found out, then the same", then(looks(locked), crash, at(10*sec), looks(changedAt(half, 2*sec)), at(30*sec)), wait},
+		{"by another clock: half a file, nothing found out, then the same", after([]event{keptIn(volumeOther)}, then(looks(locked), crash, at(10*sec), looks(changedAt(half, 2*sec)), tells(with(again(startedAt(5*sec)), waitsFor("CrashLoopBackOff"))))...), wait},
 		{"no next run: it counts", then(tells(with(exited(0), restartable, known, startedAt(0))), looks(changedAt(half, 2*sec))), invalidFile},
 		{"the start is not told: left over", then(tells(with(again(), func(f *facts) { f.started = time.Time{} })), noDeadline, at(70*sec), confirms(changedAt(half, 2*sec), with(again(), func(f *facts) { f.started = time.Time{} }))), wait},
 	})
