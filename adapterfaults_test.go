@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/openshift-hyperfleet/status-reporter/contract"
+	"github.com/openshift-hyperfleet/status-reporter/kubeapi/kubetest"
 )
 
 // oldCrashFaults are crashes of long ago, of an adapter that has run since.
@@ -132,6 +133,14 @@ func settingFaults() []story {
 		{name: "a setting is wrong, the PATCH is answered 503 for good, and SIGTERM with a grace period of 10 s", env: wrong, want: nothing, exit: exitMisconfigured, within: 14 * time.Second,
 			play: play(faults(patches, unavailable.Forever()), func(h *harness) { h.grace(10) }, start, pause(3*time.Second), (*harness).sigterm2)},
 		{name: "a setting is wrong, and the Job was made anew under the same name", env: wrong, untold: true, exit: exitMisconfigured, within: 31 * time.Second, play: play(anew, start)},
+		{name: "a setting is wrong, the Job was made anew, and the Pod's reading is answered 503 once", env: wrong, untold: true, exit: exitMisconfigured, within: 31 * time.Second,
+			play: play(anew, faults(podReads, unavailable), start)},
+		{name: "a setting is wrong, the Job was made anew, and the Pod's reading is not answered once", env: wrong, untold: true, exit: exitMisconfigured, within: 31 * time.Second,
+			play: play(anew, faults(podReads, kubetest.HangRequest()), start)},
+		{name: "a setting is wrong, and reading the Pod is answered 500 for good", env: wrong, want: misconfigured, exit: exitMisconfigured, within: 31 * time.Second,
+			play: play(faults(podReads, broken.Forever()), start)},
+		{name: "the Job was made anew before the start, the Pod cannot be read or watched for 20 s, and the adapter writes a failure", want: nothing, exit: exitUndelivered,
+			play: play(anew, faults(podReads, unavailable.Forever()), faults(watches, unavailable.Forever()), runs(10*time.Second), writesFailure, pause(20*time.Second), func(h *harness) { h.server.ClearFaults() })},
 		{name: "a setting is wrong, and the PATCH is answered badly once", env: wrong, want: misconfigured, exit: exitMisconfigured, within: 31 * time.Second, badly: patches, play: play(badly, start)},
 		{name: "a setting is wrong, the Pod is deleted, and its replacement has succeeded", env: wrong, want: replaced, exit: exitMisconfigured, within: 31 * time.Second,
 			play: play(anotherSucceeds, func(h *harness) { h.delete(30) }, start)},

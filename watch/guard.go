@@ -32,7 +32,7 @@ func (s *state) lacks(v verdict, guarded, blind bool) (do step, enough bool) {
 			return e.do, false
 		}
 	}
-	if judging && s.insistsOnPod() {
+	if judging && s.insistsOnPod() || readable && guarded && s.insistsOnOwner() {
 		do = s.failed(errPodUnread)
 		s.out.retryAt = later(s.out.retryAt, p.retryAt)
 		return do, false
@@ -45,6 +45,14 @@ func (s *state) lacks(v verdict, guarded, blind bool) (do step, enough bool) {
 func (s *state) insistsOnPod() bool {
 	p := &s.pod
 	return p.read < s.out.attempt && (p.refusing.IsZero() || s.now.Before(s.guardUntil(later(p.refusing, s.out.since))))
+}
+
+// insistsOnOwner reports whether the Pod, which was never read, is to be read until it
+// is: it alone knows whether the Job of that name is the one that it belongs to. In a
+// stop that may be the kubelet's own there is no time for it.
+func (s *state) insistsOnOwner() bool {
+	p := &s.pod
+	return !p.synced && p.read < s.out.attempt && !s.stop.kubelets() && s.now.Before(s.guardUntil(s.out.since))
 }
 
 // lastLook is at the file, since reading may have taken its time.
