@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -228,6 +229,29 @@ func restored(h *harness) {
 	ahead := h.server.Pod(namespace, podName)
 	ahead.ResourceVersion = "100000"
 	h.server.SendEvent(watchEvent(h.t, ahead))
+}
+
+// TestWithdrawnReportIsForgotten: what is not to be reported any more leaves nothing in
+// the termination message, which may be all that is left.
+func TestWithdrawnReportIsForgotten(t *testing.T) {
+	bubble(t, func(h *harness) {
+		play(runs(10*time.Second), faults(patches, unavailable.Forever()), writes(halfFile), tried, pause(time.Second))(h)
+		if text := h.terminationMessage(); !strings.Contains(text, "not delivered yet") {
+			t.Errorf("the report that is pending is not told: %s", text)
+		}
+		h.removeFile()
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		if text := h.terminationMessage(); text != "" {
+			t.Errorf("a report that is not to be made any more is told still: %s", text)
+		}
+		h.server.ClearFaults()
+		h.crash()
+		h.end(exitFault)
+		if text := h.terminationMessage(); !strings.Contains(text, `"msg":"reported"`) || strings.Contains(text, "InvalidResultFormat") {
+			t.Errorf("the termination message is %s, want that of the crash", text)
+		}
+	})
 }
 
 func TestWithdrawnFaults(t *testing.T)  { playStories(t, withdrawnFaults()) }
