@@ -66,16 +66,17 @@ func deliveries() []deliveryCase {
 		{name: "an interruption where another Pod has reported", before: status(func(s *batchv1.JobStatus) {
 			s.Conditions = append(s.Conditions, isTrue("Available"))
 		}), play: func(r *rig) { r.api.DeletePod(namespace, podName) }, exit: 143, keeps: []batchv1.JobConditionType{"Available"}},
-		{name: "a stop of the kubelet's own, and a result after its interim report", play: func(r *rig) {
-			r.sigterm()
-			r.await("the interim report", func() bool { c := r.condition(); return c != nil && c.Status == corev1.ConditionUnknown })
-			r.finish()
-		}, want: good},
-		{name: "a stop of the kubelet's own, and a crash after its interim report", play: func(r *rig) {
-			r.sigterm()
-			r.await("the interim report", func() bool { c := r.condition(); return c != nil && c.Status == corev1.ConditionUnknown })
-			r.crash()
-		}, want: crashed, exit: 1},
+		{name: "an interim report, then a result", play: func(r *rig) { r.sigterm(); r.awaitReport(); r.finish() }, want: good},
+		{name: "an interim report, then a crash", play: func(r *rig) { r.sigterm(); r.awaitReport(); r.crash() }, want: crashed, exit: 1},
+		{name: "an interim report to a Job that is Failed next, then a result", play: func(r *rig) { r.sigterm(); r.awaitReport(); fails(r); r.finish() }, want: good,
+			keeps: failed},
+		{name: "an interim report, where the Pod cannot be watched, then a crash", before: deny([2]string{"watch", "pods"}),
+			play: func(r *rig) { r.sigterm(); r.awaitReport(); r.crash() }, want: crashed, exit: 1},
+		{name: "an interruption, where Pods cannot be read and another Pod has reported", before: func(r *rig) {
+			deny([2]string{"watch", "pods"}, [2]string{"get", "pods"})(r)
+			status(func(s *batchv1.JobStatus) { s.Conditions = append(s.Conditions, isTrue("Available")) })(r)
+		}, play: (*rig).sigterm, exit: 143, keeps: []batchv1.JobConditionType{"Available"}},
+		{name: "an end of which nothing is known", play: func(r *rig) { r.terminate(255, "Unknown") }, want: interruptedBy(contract.Unknown, "adapter container exited with code 255"), exit: 143},
 		{name: "to a Job that may be patched a little later", before: deny([2]string{"patch", "jobs/status"}), play: func(r *rig) {
 			r.finish()
 			r.settle(func() bool { return r.log.has("the report is not delivered yet; trying on") })
