@@ -160,7 +160,27 @@ func anotherFails(h *harness) {
 func readingFaults() []story {
 	podsHang := faults(podReads, kubetest.HangRequest().Forever())
 	jobsFail := faults(jobReads, broken.Forever())
+	jobsHang := faults(jobReads, kubetest.HangRequest().Forever())
+	deletion := interruptedBy(contract.Unknown, "the Pod is being deleted")
 	return []story{
+		{name: "reading the Pod is never answered, watch and PATCH are, and the Pod is deleted", want: deletion, exit: 143, within: 41 * time.Second,
+			play: play(runs(10*time.Second), podsHang, deleted(30))},
+		{name: "reading the Pod is never answered, watch and PATCH are, and the Pod is deleted with a grace period of 10 s", want: deletion, exit: 143, within: 21 * time.Second,
+			play: play(func(h *harness) { h.grace(10) }, runs(10*time.Second), podsHang, deleted(10))},
+		{name: "reading the Pod is never answered, watch and PATCH are, and the Pod is deleted with a grace period of 10 min", want: timedOut, exit: 1, within: 381 * time.Second,
+			play: play(func(h *harness) { h.grace(600) }, runs(10*time.Second), podsHang, deleted(600))},
+		{name: "reading the Pod is never answered, watch and PATCH are, the Pod is deleted, and the adapter crashes", want: crashed, exit: 1, within: 41 * time.Second,
+			play: play(runs(10*time.Second), podsHang, deleted(30), pause(time.Second), (*harness).crash)},
+		{name: "reading the Pod is never answered, watch and PATCH are, and SIGTERM", want: interruptedBy(contract.Unknown, "the reporter received SIGTERM"), exit: 143, within: 41 * time.Second,
+			play: play(runs(10*time.Second), podsHang, (*harness).sigterm2)},
+		{name: "reading the Pod is never answered, watch and PATCH are, and half a file stays when the Pod is deleted", want: invalidHalf, exit: 1, within: 41 * time.Second,
+			play: play(runs(10*time.Second), podsHang, writes(halfFile), deleted(30))},
+		{name: "reading the Job is never answered, watch and PATCH are, and the Pod is deleted", want: deletion, exit: 143, within: 41 * time.Second,
+			play: play(runs(10*time.Second), jobsHang, deleted(30))},
+		{name: "reading the Job is never answered, watch and PATCH are, the Pod is deleted, and the adapter crashes", want: crashed, exit: 1, within: 41 * time.Second,
+			play: play(runs(10*time.Second), jobsHang, deleted(30), pause(time.Second), (*harness).crash)},
+		{name: "reading the Job is never answered, the Pod is deleted, and another Pod has succeeded meanwhile", want: replaced, exit: 3, within: 41 * time.Second,
+			play: play(runs(10*time.Second), jobsHang, anotherSucceeds, deleted(30))},
 		{name: "reading the Pod is never answered, watch and PATCH are, and nothing comes in time", want: timedOut, exit: 1, within: 375 * time.Second,
 			play: play(runs(10*time.Second), podsHang)},
 		{name: "reading the Pod is answered 500 for good, watch and PATCH work, and nothing comes in time", want: timedOut, exit: 1, within: 375 * time.Second,

@@ -143,7 +143,7 @@ const unreachableFor = 15 * time.Second
 func (out *delivery) wake(s *state) []time.Time {
 	times := []time.Time{s.prereadAt()}
 	if !out.since.IsZero() {
-		times = append(times, s.retryAt(), out.since.Add(firstAnswersTimeout), s.end())
+		times = append(times, s.retryAt(), out.since.Add(firstAnswersTimeout), s.end(), s.overdueAt())
 	}
 	if out.closed {
 		times = append(times, out.closedAt.Add(podTimeout))

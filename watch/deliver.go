@@ -169,7 +169,7 @@ func (s *state) deliver(v verdict, blind bool) step {
 	case guarded && c != nil && !s.out.sent[outcomeOf(c)] && s.supersedes(c, v, o):
 		s.out.superseded = true
 		return s.close(line{slog.LevelWarn, msgSuperseded, o, v.own, s.pod.restarts, errSuperseded.Error()})
-	case s.out.stands == o:
+	case s.out.stands == o && (!guarded || c != nil && outcomeOf(c) == o):
 		return s.close(line{slog.LevelInfo, msgReported, o, v.own, s.pod.restarts, ""})
 	}
 	return step{patch: s.newPatch(v, o, guarded)}

@@ -241,6 +241,7 @@ func (m *machine) checkGuard(p *patch) {
 	case *version == strconv.Itoa(1000+int(o.jobVersion)) && o.jobErr == answered && o.jobRead > o.patched:
 	case o.patchedOK && *version == strconv.Itoa(1000+int(o.jobLast)): // as a PATCH's answer has it
 	case p.verdict.interrupted && o.jobErr == unable && long && *version == strconv.Itoa(1000+int(o.jobLast)):
+	case o.jobErr == unanswered && m.s.stop.begun() && *version == strconv.Itoa(1000+int(o.jobLast)): // nobody has written since
 	default:
 		m.fault("a guard is the resourceVersion read in this attempt: %s, read %d (answer %d, %d after %d)", *version, o.jobVersion, o.jobErr, o.jobRead, o.patched)
 	}

@@ -21,12 +21,12 @@ func (s *state) lacks(v verdict, guarded, blind bool) (do step, enough bool) {
 		do           step
 	}{
 		// The Pod knows which Job is meant, and what has come while it could not be read.
-		{readable && (blind || !p.synced || s.uid() == ""), p.tried() >= a, step{readPod: true}},
+		{readable && (blind || !p.synced || s.uid() == ""), s.askedPod(a), step{readPod: true}},
 		{guarded || s.uid() == "", j.tried >= a, step{readJob: true}},
 		// Its finalizer tells whether the Job counts it already.
-		{readable && s.restsOnRun(v) && j.tried >= a, p.tried() >= j.seen, step{readPod: true}},
+		{readable && s.restsOnRun(v) && j.tried >= a, s.askedPod(j.seen), step{readPod: true}},
 		// Is it being deleted?
-		{judging, p.tried() >= a, step{readPod: true}},
+		{judging, s.askedPod(a), step{readPod: true}},
 	} {
 		if e.wanted && !e.seen {
 			return e.do, false
@@ -38,6 +38,24 @@ func (s *state) lacks(v verdict, guarded, blind bool) (do step, enough bool) {
 		return do, false
 	}
 	return s.lastLook(v)
+}
+
+// askedPod reports whether a fresh reading of the Pod has begun since and had its
+// answer, or has had all the time that there is for one.
+func (s *state) askedPod(since seq) bool {
+	at := s.overdueAt()
+	return s.pod.tried() >= since || !at.IsZero() && !s.now.Before(at)
+}
+
+// overdueAt is when a stop leaves no more time for the reading of the Pod that is
+// under way; zero: there is none, or no stop. It is half of it: the Job is still to
+// be read and written.
+func (s *state) overdueAt() time.Time {
+	if !s.pod.reading || !s.stop.begun() || s.out.since.IsZero() {
+		return time.Time{}
+	}
+	from := later(s.pod.askedAt, s.out.since)
+	return from.Add(s.end().Sub(from) / 2)
 }
 
 // insistsOnPod reports whether the Pod, read in vain in this attempt, is to be read
@@ -96,9 +114,11 @@ func (s *state) guard(v verdict, guarded bool) (bool, error) {
 	case s.insists(v, guarded):
 		return false, j.err
 	}
-	// As far as it can be told without the Job. An interruption still goes by the one
-	// last read: it is written only while nobody else has written.
-	return v.interrupted && answerOf(s.job.err) == unable, nil
+	// As far as it can be told without the Job. An interruption, and what nobody
+	// answered, still go by the one last read: it is written only while nobody else has
+	// written.
+	a := answerOf(s.job.err)
+	return a == unanswered || a == unable && v.interrupted, nil
 }
 
 // insists reports whether nothing is written while the Job cannot be read. One bad
@@ -106,6 +126,8 @@ func (s *state) guard(v verdict, guarded bool) (bool, error) {
 func (s *state) insists(v verdict, guarded bool) bool {
 	a := answerOf(s.job.err)
 	switch {
+	case a == unanswered && s.stop.begun() && s.job.last != nil && s.job.last.UID == s.uid(): // hangs, for all that is known
+		return s.now.Before(s.guardUntil(s.out.since))
 	case a != forbidden && a != unable, a == unable && s.uid() == "":
 		return true
 	case s.uid() == "" && s.podName != "" && s.pod.read < s.out.attempt: // the Pod may know which Job is meant

@@ -53,10 +53,14 @@ func (l look) sameFile(m look) bool {
 
 // runEnded takes in that a run of the adapter was seen to end, and was not the last.
 func (f *fileState) runEnded(now facts, local bool) {
-	written := (now.running || now.ended != nil) && local && !now.started.IsZero() && !f.changed.Before(now.startedBy())
-	unseen := f.blind() && !f.based
-	if f.kind != fileAbsent && f.kind != fileValid && !written && !unseen {
+	if f.kind == fileAbsent || f.kind == fileValid || f.blind() && !f.based {
+		return
+	}
+	switch begun := now.running || now.ended != nil; {
+	case !begun, !local, now.started.IsZero(), f.changed.Before(now.started.Add(-startSkew)):
 		f.leftOver = true
+	case f.changed.Before(now.startedBy()): // in doubt
+		f.fresh = false
 	}
 }
 

@@ -27,7 +27,7 @@ func (s *state) interrupted(v verdict) contract.Outcome {
 	}
 	add(v.causes)
 	job := s.job.last
-	if a := answerOf(s.job.err); a != answered && a != unable {
+	if a := answerOf(s.job.err); a != answered && a != unable && a != unanswered {
 		job = nil // what it was before says nothing of now
 	}
 	if job != nil {

@@ -38,7 +38,7 @@ func TestOutcomeOfInterruption(t *testing.T) {
 		{"nothing is known", []event{sigterm, finds()}, unknown + "the reporter received SIGTERM"},
 		{"the Job was never read", []event{sigterm}, final + "the reporter received SIGTERM"},
 		{"the Job may not be read any more", []event{sigterm, finds(), findsNo(status403)}, final + "the reporter received SIGTERM"},
-		{"the network is away: what it was says nothing", []event{sigterm, finds(), findsNo(errNetwork)}, final + "the reporter received SIGTERM"},
+		{"the network is away: as last read, and written only while nobody else has", []event{sigterm, finds(), findsNo(errNetwork)}, unknown + "the reporter received SIGTERM"},
 		{"the Job cannot be read, but was", []event{sigterm, finds(), findsNo(status503)}, unknown + "the reporter received SIGTERM"},
 		{"causes", []event{finds(), reads(with(dying, func(f *facts) { f.causes = []string{"Evicted: low on memory"} }))},
 			unknown + "Evicted: low on memory; the Pod is being deleted"},

@@ -28,10 +28,11 @@ type podState struct {
 	known     bool        // the last reading is of this very run of the reporter
 	complaint string      // why the result file alone is followed, where it is
 
-	reading bool // a fresh reading is under way
-	read    seq  // when the last fresh reading began that was answered, or refused for good
-	missed  seq  // when the last one failed for a reason that may pass
-	taken   seq  // when the last news was taken in
+	reading bool      // a fresh reading is under way
+	askedAt time.Time // when it began
+	read    seq       // when the last fresh reading began that was answered, or refused for good
+	missed  seq       // when the last one failed for a reason that may pass
+	taken   seq       // when the last news was taken in
 	retryAt time.Time
 	pause   backoff.Backoff
 	// refusing is since when the API server itself has given no other answer than
@@ -50,7 +51,7 @@ type podState struct {
 func (p *podState) tried() seq { return max(p.read, p.missed) }
 
 func (s *state) beganReadPod() seq {
-	s.pod.reading = true
+	s.pod.reading, s.pod.askedAt = true, s.now
 	return s.clock
 }
 
