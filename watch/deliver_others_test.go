@@ -92,7 +92,9 @@ func TestAnothersReportUnread(t *testing.T) {
 			"read Job; read Job; read Pod!; trying False AdapterExitedWithError; read Job; read Pod!; @1m0.999s; read Job; read Pod!; PATCH False AdapterExitedWithError uid=job-1 rv=2; reported False AdapterExitedWithError; end delivered"},
 		{"the Pod cannot be read, for a minute", aSecond(another(yes), fail("read Pod", status503), hears(exited(1)), until(61*sec-ms), clock, until(75*sec)),
 			"read Job; read Job; read Pod!; trying False AdapterExitedWithError; read Job; read Pod!; @1m0.999s; read Job; read Pod!; PATCH False AdapterExitedWithError uid=job-1 rv=2; reported False AdapterExitedWithError; end delivered"},
-		{"superseded, then out of time", aSecond(another(yes), stops, until(3*sec), clock, fail("read Job", errNetwork), until(31*sec)),
+		{"superseded, then out of time, since the server is busy", aSecond(another(yes), stops, until(3*sec), clock, fail("read Job", status429), until(31*sec)),
+			"read Job; read Pod; read Job; read Pod; superseded Unknown AdapterInterrupted; @3s; taken back; read Job!; read Pod; trying False AdapterInterrupted; read Job!; read Pod; superseded False AdapterInterrupted; end delivered superseded"},
+		{"superseded, then the Job is not to be read", aSecond(another(yes), stops, until(3*sec), clock, fail("read Job", errNetwork), until(31*sec)),
 			"read Job; read Pod; read Job; read Pod; superseded Unknown AdapterInterrupted; @3s; taken back; read Job!; read Pod; trying Unknown AdapterInterrupted; read Job!; read Pod; superseded Unknown AdapterInterrupted; end delivered superseded"},
 	})
 }
