@@ -170,6 +170,13 @@ explore: ## Play every order of up to DEPTH events on the state, and WALKS rando
 	  -explore.depth=$(or $(DEPTH),3) -walk.n=$(or $(WALKS),5000) -walk.seed=$(or $(SEED),1) $(if $(TIME),-explore.time=$(TIME)) $(if $(ONLY),'-explore.only=$(ONLY)') $(if $(UPDATE),-explore.update)) | \
 	  grep --line-buffered -vE '^ *(=== |--- PASS: )'
 
+# The files of the state: those that have no effects.
+STATE ?= $(shell grep -LE '"(context|os|syscall)"|^//go:build' $(filter-out %_test.go,$(wildcard watch/*.go)))
+
+.PHONY: mutate
+mutate: ## Change one thing at a time in the code that decides, N times, drawn from SEED: the tests must notice each; STATE=files names other files
+	@go run ./test/mutate -n $(or $(N),40) -seed $(or $(SEED),1) -equivalent watch/testdata/equivalent.txt $(STATE)
+
 .PHONY: bench
 bench: binary ## Print latency, requests, memory, CPU time and size as a table, and write bench.md, .json and .svg; AGAINST=path measures another reporter beside it
 	go run ./bench -reporter $(BINARY) $(if $(AGAINST),-against $(AGAINST))
