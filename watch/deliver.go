@@ -128,7 +128,7 @@ func (s *state) track(v *verdict) {
 // reset forgets the verdict. An attempt under way goes on for the next one: what
 // it has read is as fresh for that.
 func (out *delivery) reset() {
-	out.verdict, out.since, out.ready, out.closed, out.closedAt = verdict{}, time.Time{}, 0, false, time.Time{}
+	out.since, out.ready, out.closed, out.closedAt = time.Time{}, 0, false, time.Time{}
 	out.retryAt, out.over = out.askedUntil, nil
 	out.pause.Reset()
 	if out.said.msg != msgReported {

@@ -104,6 +104,25 @@ func TestDeliverTimes(t *testing.T) {
 	}
 }
 
+// TestOwnResultIsNotLookedAtAgain: it stays what it is, and a look at a volume may
+// take its time.
+func TestOwnResultIsNotLookedAtAgain(t *testing.T) {
+	for _, tt := range []struct {
+		found look
+		looks bool
+	}{{success, false}, {failure, false}, {absent, true}} {
+		s := newTestState(Config{Wait: time.Minute})
+		tells(exited(1))(s)
+		jobAnswers(s)
+		looks(tt.found)(s)
+		s.next(s.now)
+		jobAnswers(s) // in this attempt
+		if step := s.next(s.now); step.look != tt.looks || (step.patch == nil) != tt.looks {
+			t.Errorf("%v: looks again: %t, writes: %t", tt.found, step.look, step.patch != nil)
+		}
+	}
+}
+
 // TestJobIsNoOlder: an answer that was long on its way replaces none of a PATCH.
 func TestJobIsNoOlder(t *testing.T) {
 	version := func(v string) *batchv1.Job { return theJob(func(j *batchv1.Job) { j.ResourceVersion = v }) }
