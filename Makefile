@@ -156,7 +156,7 @@ test-apiserver: ## Golden suite, deliveries, 200 Jobs, the policies and the fake
 
 .PHONY: e2e
 e2e: ## Real Jobs on the cluster of KUBECONFIG, with IMAGE within reach of its nodes
-	go run ./e2e -image $(IMAGE) $(if $(ADAPTER_IMAGE),-adapter-image $(ADAPTER_IMAGE)) $(if $(RUN),-run '$(RUN)') $(if $(SLACK),-slack $(SLACK))
+	go run ./test/e2e -image $(IMAGE) $(if $(ADAPTER_IMAGE),-adapter-image $(ADAPTER_IMAGE)) $(if $(RUN),-run '$(RUN)') $(if $(SLACK),-slack $(SLACK))
 
 .PHONY: chaos
 chaos: ## Play N Jobs with random adapters, faults and stops, drawn from SEED; ONLY plays one of them and tells its story
@@ -179,12 +179,12 @@ mutate: ## Change one thing at a time in the code that decides, N times, drawn f
 
 .PHONY: bench
 bench: binary ## Print latency, requests, memory, CPU time and size as a table, and write bench.md, .json and .svg; AGAINST=path measures another reporter beside it
-	go run ./bench -reporter $(BINARY) $(if $(AGAINST),-against $(AGAINST))
+	go run ./test/bench -reporter $(BINARY) $(if $(AGAINST),-against $(AGAINST))
 
 .PHONY: bench-fleet
 bench-fleet: binary ## N reporters at once against one server double, or with APISERVER=1 a real kube-apiserver, with an outage of 30 s, and what they cost it (AGAINST=path too); writes bench-fleet.md, .json and .svg
 	$(if $(APISERVER),dirs=$$(go run ./test/apiserver/assets); \
-	STATUS_REPORTER_APISERVER=$$dirs go test -count=1 -timeout 60m -v -run '^TestFleet$$' ./bench -args --,go run ./bench) \
+	STATUS_REPORTER_APISERVER=$$dirs go test -count=1 -timeout 60m -v -run '^TestFleet$$' ./test/bench -args --,go run ./test/bench) \
 	  -reporter $(abspath $(BINARY)) -fleet $(or $(N),1000) -out $(CURDIR)/bench-fleet \
 	  $(if $(AGAINST),-against $(abspath $(AGAINST)))
 

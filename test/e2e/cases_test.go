@@ -17,12 +17,12 @@ import (
 	"github.com/openshift-hyperfleet/status-reporter/contract"
 )
 
-const casesDir = "../testdata/e2e"
+const casesDir = "../../testdata/e2e"
 
 func loadAll(t *testing.T) []testCase {
 	t.Helper()
 	cases, err := load(options{
-		image: "reporter:1", adapterImage: "adapter:1", deploy: "../deploy", cases: casesDir, only: regexp.MustCompile(""),
+		image: "reporter:1", adapterImage: "adapter:1", deploy: "../../deploy", cases: casesDir, only: regexp.MustCompile(""),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -1,8 +1,8 @@
 // Command bench measures the status reporter from outside, as a process beside
 // a double of the API server on loopback, and prints one table.
 //
-//	go run ./bench -reporter bin/status-reporter [-against PATH] [-n 200] [-run 30s]
-//	go run ./bench -reporter bin/status-reporter -fleet 1000
+//	go run ./test/bench -reporter bin/status-reporter [-against PATH] [-n 200] [-run 30s]
+//	go run ./test/bench -reporter bin/status-reporter -fleet 1000
 //
 // TestFleet measures the fleet against a real kube-apiserver.
 //
@@ -151,7 +151,7 @@ func (b *bench) addSubjects(ctx context.Context, o options) error {
 		return err
 	}
 	file := filepath.Join(b.dir, floorName)
-	out, err := goTool(ctx, "build", "-trimpath", "-ldflags=-s -w", "-o", file, modulePath+"/bench/floor")
+	out, err := goTool(ctx, "build", "-trimpath", "-ldflags=-s -w", "-o", file, modulePath+"/test/bench/floor")
 	if err != nil {
 		return fmt.Errorf("%w\n%s", err, out)
 	}

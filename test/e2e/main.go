@@ -2,7 +2,7 @@
 // cluster that KUBECONFIG points at, and compares the conditions they get with
 // the golden ones in testdata/e2e.
 //
-//	go run ./e2e -image registry.example/status-reporter:v1
+//	go run ./test/e2e -image registry.example/status-reporter:v1
 //
 // It works in a namespace of its own, and deletes it at the end: after a
 // failure and after Ctrl-C as well. It needs kubectl, a cluster whose nodes
