@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/openshift-hyperfleet/status-reporter/contract"
+	"github.com/openshift-hyperfleet/status-reporter/internal/reporter"
 	"github.com/openshift-hyperfleet/status-reporter/kubeapi/kubetest"
 )
 
@@ -89,7 +90,7 @@ func sidecarRestarts() []story {
 	first := play((*harness).nativeSidecar, runs(10*time.Second), (*harness).finish, func(h *harness) {
 		h.awaitReport()
 		h.sigterm() // ends the first run; of the second nobody has told it to stop
-		if code, _ := h.wait(); code != exitReported {
+		if code, _ := h.wait(); code != reporter.ExitReported {
 			h.t.Errorf("exit code %d of the first run", code)
 		}
 	})
@@ -126,23 +127,23 @@ func settingFaults() []story {
 		Message: `MAX_WAIT_TIME_SECONDS: must be a whole number of seconds, is "soon"`}
 	start := func(h *harness) { h.start() }
 	stories := []story{
-		{name: "a setting is wrong", env: wrong, want: misconfigured, exit: exitMisconfigured, within: 6 * time.Second, play: start},
-		{name: "a setting is wrong, and the API server is away for 20 s", env: wrong, want: misconfigured, exit: exitMisconfigured, within: 31 * time.Second,
+		{name: "a setting is wrong", env: wrong, want: misconfigured, exit: reporter.ExitMisconfigured, within: 6 * time.Second, play: start},
+		{name: "a setting is wrong, and the API server is away for 20 s", env: wrong, want: misconfigured, exit: reporter.ExitMisconfigured, within: 31 * time.Second,
 			play: play(down, start, pause(20*time.Second), up)},
-		{name: "a setting is wrong, and the API server is away for good", env: wrong, want: nothing, exit: exitMisconfigured, within: 31 * time.Second, play: play(down, start)},
-		{name: "a setting is wrong, the PATCH is answered 503 for good, and SIGTERM with a grace period of 10 s", env: wrong, want: nothing, exit: exitMisconfigured, within: 14 * time.Second,
+		{name: "a setting is wrong, and the API server is away for good", env: wrong, want: nothing, exit: reporter.ExitMisconfigured, within: 31 * time.Second, play: play(down, start)},
+		{name: "a setting is wrong, the PATCH is answered 503 for good, and SIGTERM with a grace period of 10 s", env: wrong, want: nothing, exit: reporter.ExitMisconfigured, within: 14 * time.Second,
 			play: play(faults(patches, unavailable.Forever()), func(h *harness) { h.grace(10) }, start, pause(3*time.Second), (*harness).sigterm2)},
-		{name: "a setting is wrong, and the Job was made anew under the same name", env: wrong, untold: true, exit: exitMisconfigured, within: 31 * time.Second, play: play(anew, start)},
-		{name: "a setting is wrong, the Job was made anew, and the Pod's reading is answered 503 once", env: wrong, untold: true, exit: exitMisconfigured, within: 31 * time.Second,
+		{name: "a setting is wrong, and the Job was made anew under the same name", env: wrong, untold: true, exit: reporter.ExitMisconfigured, within: 31 * time.Second, play: play(anew, start)},
+		{name: "a setting is wrong, the Job was made anew, and the Pod's reading is answered 503 once", env: wrong, untold: true, exit: reporter.ExitMisconfigured, within: 31 * time.Second,
 			play: play(anew, faults(podReads, unavailable), start)},
-		{name: "a setting is wrong, the Job was made anew, and the Pod's reading is not answered once", env: wrong, untold: true, exit: exitMisconfigured, within: 31 * time.Second,
+		{name: "a setting is wrong, the Job was made anew, and the Pod's reading is not answered once", env: wrong, untold: true, exit: reporter.ExitMisconfigured, within: 31 * time.Second,
 			play: play(anew, faults(podReads, kubetest.HangRequest()), start)},
-		{name: "a setting is wrong, and reading the Pod is answered 500 for good", env: wrong, want: misconfigured, exit: exitMisconfigured, within: 31 * time.Second,
+		{name: "a setting is wrong, and reading the Pod is answered 500 for good", env: wrong, want: misconfigured, exit: reporter.ExitMisconfigured, within: 31 * time.Second,
 			play: play(faults(podReads, broken.Forever()), start)},
-		{name: "the Job was made anew before the start, the Pod cannot be read or watched for 20 s, and the adapter writes a failure", want: nothing, exit: exitUndelivered,
+		{name: "the Job was made anew before the start, the Pod cannot be read or watched for 20 s, and the adapter writes a failure", want: nothing, exit: reporter.ExitUndelivered,
 			play: play(anew, faults(podReads, unavailable.Forever()), faults(watches, unavailable.Forever()), runs(10*time.Second), writesFailure, pause(20*time.Second), func(h *harness) { h.server.ClearFaults() })},
-		{name: "a setting is wrong, and the PATCH is answered badly once", env: wrong, want: misconfigured, exit: exitMisconfigured, within: 31 * time.Second, badly: patches, play: play(badly, start)},
-		{name: "a setting is wrong, the Pod is deleted, and its replacement has succeeded", env: wrong, want: replaced, exit: exitMisconfigured, within: 31 * time.Second,
+		{name: "a setting is wrong, and the PATCH is answered badly once", env: wrong, want: misconfigured, exit: reporter.ExitMisconfigured, within: 31 * time.Second, badly: patches, play: play(badly, start)},
+		{name: "a setting is wrong, the Pod is deleted, and its replacement has succeeded", env: wrong, want: replaced, exit: reporter.ExitMisconfigured, within: 31 * time.Second,
 			play: play(anotherSucceeds, func(h *harness) { h.delete(30) }, start)},
 		{name: "the interval of looks is 285 years, the Role has no watch, and the adapter crashes", exit: 1, want: crashed, most: 90, within: 76 * time.Minute,
 			env:  map[string]string{"POLL_INTERVAL_SECONDS": "9000000000", "MAX_WAIT_TIME_SECONDS": "9200000000"},

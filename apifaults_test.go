@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/openshift-hyperfleet/status-reporter/contract"
+	"github.com/openshift-hyperfleet/status-reporter/internal/reporter"
 	"github.com/openshift-hyperfleet/status-reporter/kubeapi/kubetest"
 )
 
@@ -305,7 +306,7 @@ func TestReplacedJobIsLeftAlone(t *testing.T) {
 				h.run(10 * time.Second)
 				anew(h)
 				h.finish()
-				h.end(exitUndelivered)
+				h.end(reporter.ExitUndelivered)
 				if c := h.condition(); c != nil {
 					t.Errorf("the new Job was written to: %+v", c)
 				}
@@ -321,7 +322,7 @@ func TestReplacedJobIsNamed(t *testing.T) {
 		h.run(10 * time.Second)
 		anew(h)
 		h.sigterm()
-		h.end(exitUndelivered)
+		h.end(reporter.ExitUndelivered)
 		if !strings.Contains(h.log.String(), "made anew under the same name") {
 			t.Error("the log does not say what became of the Job")
 		}
@@ -340,7 +341,7 @@ func TestReplacedJobIsKnownByThePod(t *testing.T) {
 		h.run(10 * time.Second)
 		h.server.Fault(kubetest.Match{Verb: "get", Resource: "jobs"}, kubetest.Proceed().Do(func() { h.server.Allow("get", "pods") }))
 		h.sigterm()
-		h.end(exitUndelivered)
+		h.end(reporter.ExitUndelivered)
 		if n := len(h.server.Requests(patches)); n != 0 {
 			t.Errorf("%d patches of another Job were tried", n)
 		}
@@ -367,7 +368,7 @@ func TestRequestsOfFiveMinutes(t *testing.T) {
 				}
 				h.run(295 * time.Second)
 				h.finish()
-				h.end(exitReported)
+				h.end(reporter.ExitReported)
 				h.expect(good.Status, good.Reason, good.Message)
 				requests, connections := len(h.server.Requests()), h.server.Connections()
 				if requests < row.least || requests > row.most {
@@ -390,7 +391,7 @@ func TestLostReportIsTold(t *testing.T) {
 		deny(h, "patch jobs/status")
 		h.run(10 * time.Second)
 		h.finish()
-		h.end(exitUndelivered)
+		h.end(reporter.ExitUndelivered)
 		for what, text := range map[string]string{"log": h.log.String(), "termination message": h.terminationMessage()} {
 			for _, part := range []string{"not reported", `"Ready"`, `"all done"`, "403 Forbidden", `verb \"patch\" on resource \"jobs/status\"`} {
 				if !strings.Contains(text, part) {
@@ -416,7 +417,7 @@ func TestPendingReportIsTold(t *testing.T) {
 			}
 		}
 		h.server.Allow("patch", "jobs/status")
-		h.end(exitReported)
+		h.end(reporter.ExitReported)
 		if text := h.terminationMessage(); !strings.Contains(text, `"msg":"reported"`) || strings.Contains(text, "not delivered yet") {
 			t.Errorf("the termination message is %s, want that of the report", text)
 		}
@@ -434,7 +435,7 @@ func TestTransitionTime(t *testing.T) {
 				})
 				h.run(10 * time.Second)
 				h.finish()
-				h.end(exitReported)
+				h.end(reporter.ExitReported)
 				c := h.condition()
 				if kept := c.LastTransitionTime.Equal(&old); kept != (status == corev1.ConditionTrue) {
 					t.Errorf("from %s to True: lastTransitionTime %s, was %s", status, c.LastTransitionTime, old)
@@ -457,11 +458,11 @@ func TestNoReplacementOfAReport(t *testing.T) {
 		keeps  bool
 		exit   int
 	}{
-		{"True before Unknown", corev1.ConditionTrue, 3, true, exitInterrupted},
-		{"False before Unknown", corev1.ConditionFalse, 3, true, exitInterrupted},
-		{"Unknown before Unknown", corev1.ConditionUnknown, 3, false, exitInterrupted},
-		{"True before the last try's False", corev1.ConditionTrue, 0, true, exitInterrupted},
-		{"False before the last try's False", corev1.ConditionFalse, 0, false, exitFault},
+		{"True before Unknown", corev1.ConditionTrue, 3, true, reporter.ExitInterrupted},
+		{"False before Unknown", corev1.ConditionFalse, 3, true, reporter.ExitInterrupted},
+		{"Unknown before Unknown", corev1.ConditionUnknown, 3, false, reporter.ExitInterrupted},
+		{"True before the last try's False", corev1.ConditionTrue, 0, true, reporter.ExitInterrupted},
+		{"False before the last try's False", corev1.ConditionFalse, 0, false, reporter.ExitFault},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			bubble(t, func(h *harness) {
@@ -497,8 +498,8 @@ func TestReplacementPodIsFaster(t *testing.T) {
 			})
 		}))
 		h.sigterm()
-		if code, _ := h.wait(); code != exitInterrupted {
-			t.Errorf("exit code %d, want %d", code, exitInterrupted)
+		if code, _ := h.wait(); code != reporter.ExitInterrupted {
+			t.Errorf("exit code %d, want %d", code, reporter.ExitInterrupted)
 		}
 		h.expect(contract.True, "Faster", "")
 	})
@@ -520,8 +521,8 @@ func TestReportThatStoodIsLeftAlone(t *testing.T) {
 			t.Fatal("the report that stands was not seen")
 		}
 		h.server.Down()
-		if code, _ := h.wait(); code != exitInterrupted {
-			t.Errorf("exit code %d, want %d", code, exitInterrupted)
+		if code, _ := h.wait(); code != reporter.ExitInterrupted {
+			t.Errorf("exit code %d, want %d", code, reporter.ExitInterrupted)
 		}
 		h.expect(contract.True, "Faster", "")
 	})

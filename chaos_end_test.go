@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/openshift-hyperfleet/status-reporter/contract"
+	"github.com/openshift-hyperfleet/status-reporter/internal/reporter"
 	"github.com/openshift-hyperfleet/status-reporter/kubeapi/kubetest"
 )
 
@@ -33,9 +34,9 @@ func (w *world) judgeEnd(v *verdict, claims []claim, told bool) {
 		if !w.otherBefore(w.ended) {
 			v.fail("false", "exit code %d, another's report is said to stand", w.code)
 		}
-	case w.leftToTheNext() && w.code == exitInterrupted && len(claims) == 0:
+	case w.leftToTheNext() && w.code == reporter.ExitInterrupted && len(claims) == 0:
 		v.outcome = "left to the next reporter"
-	case w.code == exitUndelivered:
+	case w.code == reporter.ExitUndelivered:
 		v.outcome = "told undeliverable"
 		if !told || !strings.Contains(w.terminationText(), "not reported") {
 			v.fail("false", "exit code 3, but log and termination message do not tell")
@@ -60,15 +61,15 @@ func (w *world) mustReport() bool {
 func (w *world) leftToTheNext() bool { return w.pod.restartingAll && len(w.sigterms) > 0 }
 
 func (w *world) judgeCode(v *verdict, c claim) {
-	want := exitFault
+	want := reporter.ExitFault
 	if c.Status == contract.Unknown {
-		want = exitInterrupted
+		want = reporter.ExitInterrupted
 	}
 	blind := w.s.onFailure && (w.s.noPods || w.troubled(c.at)) && w.code == want
 	if w.own(c.Outcome) || w.s.onFailure {
-		want = exitReported
+		want = reporter.ExitReported
 	}
-	if w.leftToTheNext() && w.code == exitInterrupted && c.Reason == contract.ReasonAdapterInterrupted {
+	if w.leftToTheNext() && w.code == reporter.ExitInterrupted && c.Reason == contract.ReasonAdapterInterrupted {
 		return
 	}
 	if w.code != want && !blind {
@@ -239,12 +240,12 @@ func (w *world) excused(from, until time.Duration) bool {
 	if lost >= 0 && lost <= until || w.troubled(until) || w.troubled(from) {
 		return true
 	}
-	return w.code == exitUndelivered && w.ended < until && w.ended-from >= 30*time.Minute
+	return w.code == reporter.ExitUndelivered && w.ended < until && w.ended-from >= 30*time.Minute
 }
 
 // done tells that a report has been acknowledged by a time, or the run is over.
 func (w *world) done(reqs []kubetest.Request, by time.Duration) bool {
-	if w.ended > 0 && w.ended <= by && w.code != exitUndelivered || w.stands > 0 && w.stands <= by {
+	if w.ended > 0 && w.ended <= by && w.code != reporter.ExitUndelivered || w.stands > 0 && w.stands <= by {
 		return true
 	}
 	for _, r := range w.acknowledgedOf(reqs) {

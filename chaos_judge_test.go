@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/openshift-hyperfleet/status-reporter/contract"
+	"github.com/openshift-hyperfleet/status-reporter/internal/reporter"
 	"github.com/openshift-hyperfleet/status-reporter/kubeapi"
 	"github.com/openshift-hyperfleet/status-reporter/kubeapi/kubetest"
 )
@@ -367,7 +368,7 @@ func (w *world) judgeWrites(v *verdict, claims []claim) {
 		}
 	}
 	// What was given up on may arrive all the same.
-	if n := len(claims); n > 0 && w.code != exitUndelivered && last != nil && !last.other && last.outcome != claims[n-1].Outcome {
+	if n := len(claims); n > 0 && w.code != reporter.ExitUndelivered && last != nil && !last.other && last.outcome != claims[n-1].Outcome {
 		v.fail("false", "claimed %v, but %v was written last", claims[n-1].Outcome, last.outcome)
 	}
 	if decoy := w.server.Job(namespace, "decoy"); len(decoy.Status.Conditions) > 0 {

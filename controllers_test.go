@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/openshift-hyperfleet/status-reporter/contract"
+	"github.com/openshift-hyperfleet/status-reporter/internal/reporter"
 	"github.com/openshift-hyperfleet/status-reporter/kubeapi"
 	"github.com/openshift-hyperfleet/status-reporter/test/apiserver"
 )
@@ -159,7 +160,7 @@ func testTTL(t *testing.T, cluster *apiserver.Cluster) {
 	r.endPod(0)
 	r.await("the Job's removal", func() bool { return r.api.Job(namespace, jobName) == nil })
 	r.api.Allow("patch", "jobs/status")
-	r.end(exitUndelivered)
+	r.end(reporter.ExitUndelivered)
 	if r.terminationMessage() == "" {
 		t.Error("the termination message says nothing of the report that is lost")
 	}

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/openshift-hyperfleet/status-reporter/contract"
+	"github.com/openshift-hyperfleet/status-reporter/internal/reporter"
 	"github.com/openshift-hyperfleet/status-reporter/kubeapi/kubetest"
 )
 
@@ -267,7 +268,7 @@ func TestWithdrawnReportIsForgotten(t *testing.T) {
 		}
 		h.server.ClearFaults()
 		h.crash()
-		h.end(exitFault)
+		h.end(reporter.ExitFault)
 		if text := h.terminationMessage(); !strings.Contains(text, `"msg":"reported"`) || strings.Contains(text, "InvalidResultFormat") {
 			t.Errorf("the termination message is %s, want that of the crash", text)
 		}

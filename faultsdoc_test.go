@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/openshift-hyperfleet/status-reporter/contract"
+	"github.com/openshift-hyperfleet/status-reporter/internal/reporter"
 )
 
 var update = flag.Bool("update", false, "rewrite docs/faults.md")
@@ -102,7 +103,7 @@ func (s *story) happens() string {
 	switch {
 	case s.untold:
 		text = fmt.Sprintf("nothing is told: exit %d", s.exit)
-	case s.want == nothing && s.exit != exitUndelivered:
+	case s.want == nothing && s.exit != reporter.ExitUndelivered:
 		text = fmt.Sprintf("lost, and told: exit %d", s.exit)
 	default:
 		text = happens(s.want)

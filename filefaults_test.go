@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/openshift-hyperfleet/status-reporter/contract"
+	"github.com/openshift-hyperfleet/status-reporter/internal/reporter"
 	"github.com/openshift-hyperfleet/status-reporter/kubeapi/kubetest"
 )
 
@@ -250,9 +251,9 @@ func newAdapter(r *rig, pause func()) *adapter {
 func (s *fileStory) run(a *adapter, exit func()) {
 	a.start()
 	s.play(a)
-	code := exitReported
+	code := reporter.ExitReported
 	if s.want != good {
-		code = exitFault
+		code = reporter.ExitFault
 		exit() // what is wrong with the file is believed at the adapter's end
 	}
 	a.end(code)
@@ -270,7 +271,7 @@ func TestHostileFilesWhileTheAdapterRuns(t *testing.T) {
 				a := newAdapter(h.rig, nil)
 				a.start()
 				s.play(a)
-				if ran := a.end(exitFault); ran > 15*time.Second {
+				if ran := a.end(reporter.ExitFault); ran > 15*time.Second {
 					t.Errorf("took %s", ran)
 				}
 				a.expect(s.want.Status, s.want.Reason, s.want.Message)

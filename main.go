@@ -26,43 +26,27 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"io"
 	"log"
-	"log/slog"
-	"net"
 	"os"
 	"os/signal"
 	"runtime"
 	"runtime/debug"
-	"strings"
 	"syscall"
-	"time"
 
-	corev1 "k8s.io/api/core/v1"
-
-	"github.com/openshift-hyperfleet/status-reporter/contract"
-	"github.com/openshift-hyperfleet/status-reporter/internal/sink"
-	"github.com/openshift-hyperfleet/status-reporter/kubeapi"
-	"github.com/openshift-hyperfleet/status-reporter/watch"
+	"github.com/openshift-hyperfleet/status-reporter/internal/command"
+	"github.com/openshift-hyperfleet/status-reporter/internal/reporter"
 )
 
-// Exit codes.
-const (
-	exitReported      = 0
-	exitFault         = 1
-	exitMisconfigured = 78 // EX_CONFIG of sysexits.h; 2 is how every Go program ends that panics or gets SIGQUIT
-	exitUndelivered   = 3
-	exitInterrupted   = 143 // 128 and SIGTERM, as of a process that it has ended
+// Stamped by the Makefile.
+var (
+	version = "dev"
+	commit  = ""
+	date    = ""
 )
 
 // memoryLimit makes a container limit of 32 MiB safe.
 const memoryLimit = 20 << 20
-
-// exitMargin is how long the end of the process waits for the last lines to be
-// written. A SIGKILL may be near.
-const exitMargin = 200 * time.Millisecond
 
 func main() {
 	signals := make(chan os.Signal, 1)
@@ -71,115 +55,15 @@ func main() {
 	log.SetOutput(io.Discard)                               // net/http's, which would wait for its reader
 	debug.SetMemoryLimit(memoryLimit)
 	runtime.GOMAXPROCS(1) // for one file and one Pod: a quarter of the CPU time and 0.4 MB less
-	p := process{
-		getenv:         os.Getenv,
-		stdin:          os.Stdin,
-		stdout:         os.Stdout,
-		stderr:         os.Stderr,
-		signals:        signals,
-		terminationLog: "/dev/termination-log",
-		started:        processStart(),
+	if len(os.Args) > 1 {
+		signal.Reset() // SIGTERM and Ctrl-C end a command, which may wait for its input
+		os.Exit(command.Run(os.Args[1:], command.Process{
+			Getenv: os.Getenv, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+			Build: command.Build{Version: version, Commit: commit, Date: date},
+		}))
 	}
-	os.Exit(p.run(os.Args[1:]))
-}
-
-// process is what the program has of the world. Nothing else reads the
-// environment.
-type process struct {
-	getenv         func(string) string
-	stdin          io.Reader
-	stdout, stderr io.Writer
-	signals        <-chan os.Signal
-	terminationLog string    // written only where the kubelet has made it
-	started        time.Time // zero: now
-
-	// For tests.
-	dial     func(ctx context.Context, network, address string) (net.Conn, error)
-	pollOnly bool
-}
-
-func (p *process) run(args []string) int {
-	if len(args) > 0 {
-		return p.command(args)
-	}
-	lines, last := sink.NewLog(p.stderr), sink.NewTerminationMessage(p.terminationLog)
-	defer sink.Flush(exitMargin, lines, last)
-	cfg, warnings, problems := parseConfig(p.getenv)
-	log := slog.New(slog.NewJSONHandler(lines, &slog.HandlerOptions{Level: cfg.logLevel})).
-		With("job", cfg.job, "namespace", cfg.namespace, "pod", cfg.pod)
-	for _, w := range warnings {
-		log.Warn(w)
-	}
-	client, err := kubeapi.New(kubeapi.Config{
-		Host: cfg.host, Port: cfg.port, ServiceAccountDir: cfg.serviceAccountDir,
-		Namespace: cfg.namespace, Job: cfg.job, Pod: cfg.pod,
-		UserAgent: "status-reporter/" + version, Log: log, Dial: p.dial,
-	})
-	if err != nil {
-		problems = append(problems, "SERVICE_ACCOUNT_DIR: "+err.Error())
-	} else {
-		defer client.Close()
-	}
-	r := &reporter{cfg: cfg, log: log, last: last, client: client, started: p.started, pollOnly: p.pollOnly}
-	if problems != nil {
-		wrong := errors.New(strings.Join(problems, "; "))
-		r.say(slog.LevelError, "misconfigured", "error", wrong)
-		if err == nil && cfg.addressed() {
-			r.run(p.signals, wrong)
-		}
-		return exitMisconfigured
-	}
-	if err := watch.CheckDescriptors(); err != nil {
-		log.Warn(err.Error())
-	}
-	log.Info("started", "version", version, "resultsPath", cfg.resultsPath, "maxWait", cfg.wait.String())
-	return exitCode(r.run(p.signals, nil))
-}
-
-// reporter is the sidecar with its configuration.
-type reporter struct {
-	cfg      config
-	log      *slog.Logger
-	last     *sink.TerminationMessage
-	client   *kubeapi.Client
-	started  time.Time
-	pollOnly bool
-}
-
-// run runs until the report is made, or cannot be. Where the configuration is
-// wrong, that is what is reported.
-func (r *reporter) run(signals <-chan os.Signal, wrong error) watch.Result {
-	c := r.cfg
-	return watch.Run(context.Background(), watch.Config{
-		Path: c.resultsPath, Poll: c.poll, Wait: c.wait, Adapter: c.adapter, Variables: variables,
-		Job: c.job, Pod: c.pod, ConditionType: c.conditionType, Misconfigured: wrong, Started: r.started,
-		API: r.client, Log: r.log, Last: r.say, PollOnly: r.pollOnly,
-	}, signals)
-}
-
-// say logs what may be the last line of the run, and keeps it for the kubelet.
-// Without a msg it takes the last one back.
-func (r *reporter) say(level slog.Level, msg string, args ...any) {
-	if msg == "" {
-		r.last.Set(nil)
-		return
-	}
-	r.log.Log(context.Background(), level, msg, args...)
-	r.last.Set(sink.TerminationLine(level, msg, append([]any{"job", r.cfg.job, "namespace", r.cfg.namespace, "pod", r.cfg.pod}, args...)...))
-}
-
-// exitCode is 0 for a fault as well where the kubelet would start the reporter
-// again and count it against the Job's backoffLimit. What is not final has a code
-// of its own: a podFailurePolicy that fails the Job for a fault must not do so for
-// a Pod that somebody has deleted.
-func exitCode(r watch.Result) int {
-	switch {
-	case !r.Delivered:
-		return exitUndelivered
-	case r.Own || r.Pod != nil && r.Pod.Spec.RestartPolicy == corev1.RestartPolicyOnFailure:
-		return exitReported
-	case r.Superseded || r.Outcome.Status == contract.Unknown:
-		return exitInterrupted
-	}
-	return exitFault
+	os.Exit(reporter.Run(reporter.Process{
+		Getenv: os.Getenv, Stderr: os.Stderr, Signals: signals, TerminationLog: "/dev/termination-log",
+		Started: reporter.ProcessStart(), Version: version,
+	}))
 }

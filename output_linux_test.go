@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/openshift-hyperfleet/status-reporter/internal/reporter"
 	"github.com/openshift-hyperfleet/status-reporter/kubeapi/kubetest"
 )
 
@@ -97,7 +98,7 @@ func TestStandardErrorThatCannotBeWritten(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			p := newPiped(t)
 			row.play(p)
-			if code, ran := p.wait(); code != exitReported || ran > 30*time.Second {
+			if code, ran := p.wait(); code != reporter.ExitReported || ran > 30*time.Second {
 				t.Errorf("exit code %d after %s", code, ran)
 			}
 			p.expect(good.Status, good.Reason, good.Message)
@@ -116,7 +117,7 @@ func TestStandardErrorThatIsReadLate(t *testing.T) {
 	go io.Copy(p.log, p.reader)
 	p.log.await(t, p.patience, func() bool { return p.log.has("reported") })
 	p.signal(syscall.SIGTERM)
-	p.end(exitReported)
+	p.end(reporter.ExitReported)
 	var said []string
 	for line := range strings.Lines(strings.TrimLeft(p.log.String(), "\n")) {
 		var record struct{ Msg string }
@@ -145,7 +146,7 @@ func TestStandardStreamsThatAreNotOpen(t *testing.T) {
 				}
 			}
 			c.rename(goodFile)
-			if code, _ := c.wait(); code != exitReported {
+			if code, _ := c.wait(); code != reporter.ExitReported {
 				t.Errorf("exit code %d", code)
 			}
 			c.expect(good.Status, good.Reason, good.Message)
@@ -161,15 +162,15 @@ func TestTerminationMessageThatHangs(t *testing.T) {
 		exit int
 		last string
 	}{
-		{"a result", func(c *child) { c.rename(goodFile) }, exitReported, `"msg":"reported"`},
+		{"a result", func(c *child) { c.rename(goodFile) }, reporter.ExitReported, `"msg":"reported"`},
 		{"a result, and the first attempt fails", func(c *child) {
 			c.server.Fault(jobPatches, kubetest.Status(503, "", "not now"))
 			c.rename(goodFile)
-		}, exitReported, `"msg":"reported"`},
+		}, reporter.ExitReported, `"msg":"reported"`},
 		{"a refusal", func(c *child) {
 			c.server.Fault(jobPatches, kubetest.Status(422, "Invalid", "no").Forever())
 			c.rename(goodFile)
-		}, exitUndelivered, good.Message},
+		}, reporter.ExitUndelivered, good.Message},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			c := newChild(t)
@@ -192,7 +193,7 @@ func TestLongTerminationMessage(t *testing.T) {
 	bubble(t, func(h *harness) {
 		h.start()
 		h.write(`{"status":"success","reason":"` + strings.Repeat("é", 128) + `","message":"` + strings.Repeat("😀", 1024) + `"}`)
-		h.end(exitReported)
+		h.end(reporter.ExitReported)
 		var line struct{ Msg, Message string }
 		text := h.terminationMessage()
 		if err := json.Unmarshal([]byte(text), &line); err != nil || len(text) > 4096 {

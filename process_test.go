@@ -17,6 +17,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/openshift-hyperfleet/status-reporter/contract"
+	"github.com/openshift-hyperfleet/status-reporter/internal/reporter"
 	"github.com/openshift-hyperfleet/status-reporter/kubeapi/kubetest"
 )
 
@@ -175,7 +176,7 @@ func TestUnreadableFile(t *testing.T) {
 	c.must(os.Chmod(c.in(".tmp"), 0o600))
 	c.must(os.Rename(c.in(".tmp"), c.path))
 	c.must(os.Chmod(c.path, 0o644))
-	if ran := c.end(exitReported); ran > 30*time.Second {
+	if ran := c.end(reporter.ExitReported); ran > 30*time.Second {
 		t.Errorf("took %s", ran)
 	}
 	c.expect(good.Status, good.Reason, good.Message)
@@ -201,7 +202,7 @@ func TestMemory(t *testing.T) {
 		t.Errorf("peak memory %d bytes", most)
 	}
 	c.signal(syscall.SIGTERM)
-	c.end(exitReported)
+	c.end(reporter.ExitReported)
 }
 
 // peak is the most memory that a process has had resident, in bytes.
@@ -217,28 +218,4 @@ func peak(t *testing.T, pid int) int {
 		t.Fatal(err)
 	}
 	return kib << 10
-}
-
-func TestCommands(t *testing.T) {
-	for _, row := range []struct {
-		args []string
-		exit int
-		out  string
-	}{
-		{[]string{"version"}, 0, `^status-reporter dev \(commit \S+, built \S+, go1\.\S+ \w+/\w+\)\n$`},
-		{[]string{"--version"}, 0, `^status-reporter dev `},
-		{[]string{"help"}, 0, `(?s)^status-reporter sets a condition.*Usage:`},
-		{[]string{"repor"}, 2, `^status-reporter: unknown command "repor"\n`},
-	} {
-		var out, errOut logBuffer
-		p := process{stdout: &out, stderr: &errOut}
-		code := p.run(row.args)
-		text := out.String() + errOut.String()
-		if code != row.exit || !regexp.MustCompile(row.out).MatchString(text) {
-			t.Errorf("%v: exit code %d: %s", row.args, code, text)
-		}
-		if (code == 0) != (errOut.String() == "") {
-			t.Errorf("%v: wrong stream: %s", row.args, errOut.String())
-		}
-	}
 }

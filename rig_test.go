@@ -17,6 +17,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/openshift-hyperfleet/status-reporter/contract"
+	"github.com/openshift-hyperfleet/status-reporter/internal/reporter"
 	"github.com/openshift-hyperfleet/status-reporter/kubeapi"
 	"github.com/openshift-hyperfleet/status-reporter/testdata/suite"
 )
@@ -124,14 +125,14 @@ func (r *rig) played(pod []byte) []byte {
 // start starts the reporter and waits until it has read its Pod, or has ended.
 func (r *rig) start() {
 	r.t.Helper()
-	p := &process{
-		getenv: func(name string) string { return r.env[name] },
-		stdout: r.log, stderr: r.log, signals: r.signals, terminationLog: r.last,
-		dial: r.dial, pollOnly: r.pollOnly,
+	p := reporter.Process{
+		Getenv: func(name string) string { return r.env[name] },
+		Stderr: r.log, Signals: r.signals, TerminationLog: r.last,
+		Version: "dev", Dial: r.dial, PollOnly: r.pollOnly,
 	}
 	r.began = time.Now()
 	go func() {
-		r.exit <- p.run(nil)
+		r.exit <- reporter.Run(p)
 		r.log.Write(nil)
 	}()
 	r.settle(func() bool {

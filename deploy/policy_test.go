@@ -62,7 +62,7 @@ func TestPoliciesWhere(t *testing.T) {
 // TestOwnConditionAgrees: the Job controller's types are those that the reporter
 // refuses as CONDITION_TYPE.
 func TestOwnConditionAgrees(t *testing.T) {
-	source, err := os.ReadFile("../config.go")
+	source, err := os.ReadFile("../internal/reporter/config.go")
 	if err != nil {
 		t.Fatal(err)
 	}

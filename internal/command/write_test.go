@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"bytes"
@@ -170,8 +170,8 @@ func TestWriteStandardInput(t *testing.T) {
 			"-details -: warning: input/output error; the result is written without details"},
 	} {
 		var stderr bytes.Buffer
-		p := process{getenv: func(string) string { return "" }, stdin: tt.stdin, stdout: io.Discard, stderr: &stderr}
-		if code := p.run([]string{"write", "-status", "success", "-path", path, tt.flag, "-"}); code != 0 {
+		p := Process{Getenv: func(string) string { return "" }, Stdin: tt.stdin, Stdout: io.Discard, Stderr: &stderr}
+		if code := Run([]string{"write", "-status", "success", "-path", path, tt.flag, "-"}, p); code != 0 {
 			t.Errorf("%s: exit code %d", name, code)
 		}
 		if !strings.Contains(stderr.String(), tt.stderr) || tt.stderr == "" && stderr.Len() > 0 {
@@ -190,11 +190,11 @@ func TestWriteStandardInput(t *testing.T) {
 func TestWriteWarnsAfterwards(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "result.json")
 	written := false
-	p := process{getenv: func(string) string { return "" }, stderr: writerFunc(func([]byte) {
+	p := Process{Getenv: func(string) string { return "" }, Stderr: writerFunc(func([]byte) {
 		_, err := os.Stat(path)
 		written = err == nil
 	})}
-	if code := p.run([]string{"write", "-status", "success", "-path", path, "-details", "/no/such/file"}); code != 0 || !written {
+	if code := Run([]string{"write", "-status", "success", "-path", path, "-details", "/no/such/file"}, p); code != 0 || !written {
 		t.Errorf("exit code %d, result written before the warning: %v", code, written)
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package reporter
 
 import (
 	"testing"
@@ -33,7 +33,7 @@ func TestProcessAge(t *testing.T) {
 
 // TestProcessStart: of this very process, unless it has run for long.
 func TestProcessStart(t *testing.T) {
-	if at := processStart(); !at.IsZero() && (time.Since(at) < 0 || time.Since(at) > time.Minute) {
+	if at := ProcessStart(); !at.IsZero() && (time.Since(at) < 0 || time.Since(at) > time.Minute) {
 		t.Errorf("%v ago", time.Since(at))
 	}
 }

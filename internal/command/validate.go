@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"encoding/json"
@@ -36,7 +36,7 @@ type shownCondition struct {
 }
 
 // validate judges a result file as the sidecar would.
-func (p *process) validate(args []string) int {
+func (p *Process) validate(args []string) int {
 	flags := p.flags("validate", validateUsage)
 	format := flags.String("o", "yaml", "output `format`: yaml, or json with all that is said in one document")
 	operands, code, ok := p.parse(flags, args, 1)
@@ -49,7 +49,7 @@ func (p *process) validate(args []string) int {
 	name := operands[0]
 	data, err := p.readFile(name)
 	if err != nil {
-		fmt.Fprintln(p.stderr, "status-reporter validate:", err)
+		fmt.Fprintln(p.Stderr, "status-reporter validate:", err)
 		return exitUsage
 	}
 	i := contract.Inspect(data)
@@ -58,22 +58,22 @@ func (p *process) validate(args []string) int {
 		Condition: shownCondition{contract.DefaultConditionType, i.Outcome},
 	}
 	if *format == "json" {
-		err = writeJSON(p.stdout, v)
+		err = writeJSON(p.Stdout, v)
 	} else {
 		err = p.explain(name, v)
 	}
 	if err != nil {
-		fmt.Fprintln(p.stderr, "status-reporter validate:", err)
+		fmt.Fprintln(p.Stderr, "status-reporter validate:", err)
 		return exitUsage
 	}
 	if !v.Valid {
-		return exitFault
+		return exitFailure
 	}
 	return 0
 }
 
 // explain tells people: the condition to stdout, the rest as compilers do.
-func (p *process) explain(name string, v validated) error {
+func (p *Process) explain(name string, v validated) error {
 	if name == "-" {
 		name = "stdin"
 	}
@@ -85,16 +85,16 @@ func (p *process) explain(name string, v validated) error {
 	}
 	text, err := yaml.Marshal(v.Condition)
 	if err == nil {
-		_, err = p.stdout.Write(text)
+		_, err = p.Stdout.Write(text)
 	}
 	return err
 }
 
-func (p *process) finding(name, kind string, f contract.Finding) {
+func (p *Process) finding(name, kind string, f contract.Finding) {
 	if f.Line > 0 {
 		name = fmt.Sprintf("%s:%d:%d", name, f.Line, f.Column)
 	}
-	fmt.Fprintf(p.stderr, "%s: %s: %s\n    mend: %s\n", name, kind, f, f.Mend)
+	fmt.Fprintf(p.Stderr, "%s: %s: %s\n    mend: %s\n", name, kind, f, f.Mend)
 }
 
 func writeJSON(w io.Writer, v any) error {
@@ -105,8 +105,8 @@ func writeJSON(w io.Writer, v any) error {
 }
 
 // readFile reads as much of a file as there is to judge; - is standard input.
-func (p *process) readFile(name string) ([]byte, error) {
-	r := p.stdin
+func (p *Process) readFile(name string) ([]byte, error) {
+	r := p.Stdin
 	if name != "-" {
 		f, err := os.Open(name)
 		if err != nil {
@@ -118,11 +118,11 @@ func (p *process) readFile(name string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(r, contract.MaxFileSize+1))
 }
 
-func (p *process) flags(command, usage string) *flag.FlagSet {
+func (p *Process) flags(command, usage string) *flag.FlagSet {
 	flags := flag.NewFlagSet("status-reporter "+command, flag.ContinueOnError)
-	flags.SetOutput(p.stderr)
+	flags.SetOutput(p.Stderr)
 	flags.Usage = func() {
-		fmt.Fprint(p.stderr, usage)
+		fmt.Fprint(p.Stderr, usage)
 		flags.PrintDefaults()
 	}
 	return flags
@@ -130,7 +130,7 @@ func (p *process) flags(command, usage string) *flag.FlagSet {
 
 // parse takes the arguments apart, flags before and after the operands; where
 // that was all, ok is false and code is the exit code.
-func (p *process) parse(flags *flag.FlagSet, args []string, want int) (operands []string, code int, ok bool) {
+func (p *Process) parse(flags *flag.FlagSet, args []string, want int) (operands []string, code int, ok bool) {
 	err := flags.Parse(args)
 	for err == nil && flags.NArg() > 0 {
 		operands = append(operands, flags.Arg(0))
@@ -148,8 +148,8 @@ func (p *process) parse(flags *flag.FlagSet, args []string, want int) (operands 
 }
 
 // wrong tells of a wrong command line.
-func (p *process) wrong(flags *flag.FlagSet, err error) int {
-	fmt.Fprintf(p.stderr, "%s: %v\n\n", flags.Name(), err)
+func (p *Process) wrong(flags *flag.FlagSet, err error) int {
+	fmt.Fprintf(p.Stderr, "%s: %v\n\n", flags.Name(), err)
 	flags.Usage()
 	return exitUsage
 }

@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"bytes"
@@ -23,11 +23,11 @@ type ran struct {
 
 func runCommand(stdin string, env map[string]string, args ...string) ran {
 	var stdout, stderr bytes.Buffer
-	p := process{
-		getenv: func(name string) string { return env[name] },
-		stdin:  strings.NewReader(stdin), stdout: &stdout, stderr: &stderr,
-	}
-	code := p.run(args)
+	code := Run(args, Process{
+		Getenv: func(name string) string { return env[name] },
+		Stdin:  strings.NewReader(stdin), Stdout: &stdout, Stderr: &stderr,
+		Build: Build{Version: "v1.2.3"},
+	})
 	return ran{code, stdout.String(), stderr.String()}
 }
 

@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"bytes"
@@ -10,6 +10,7 @@ import (
 	"io/fs"
 
 	"github.com/openshift-hyperfleet/status-reporter/contract"
+	"github.com/openshift-hyperfleet/status-reporter/internal/env"
 )
 
 const writeUsage = `Usage: status-reporter write -status success|failure [-reason WORD]
@@ -37,7 +38,7 @@ type writing struct {
 }
 
 // write publishes a result for an adapter whose image carries the binary.
-func (p *process) write(args []string) int {
+func (p *Process) write(args []string) int {
 	flags := p.flags("write", writeUsage)
 	var w writing
 	flags.StringVar((*string)(&w.Status), "status", "", "success or failure")
@@ -64,21 +65,21 @@ func (p *process) write(args []string) int {
 		warn()
 	}
 	if err != nil {
-		fmt.Fprintln(p.stderr, "status-reporter write:", err)
-		return exitFault
+		fmt.Fprintln(p.Stderr, "status-reporter write:", err)
+		return exitFailure
 	}
 	return 0
 }
 
 // parseWriting is parse, with what makes arguments right for write.
-func (p *process) parseWriting(flags *flag.FlagSet, args []string, w *writing) (code int, ok bool) {
+func (p *Process) parseWriting(flags *flag.FlagSet, args []string, w *writing) (code int, ok bool) {
 	if _, code, ok = p.parse(flags, args, 0); !ok {
 		return code, false
 	}
 	// In a script with DOS line ends the last argument of each line has a carriage return behind it.
-	w.Status = contract.Status(trim(string(w.Status)))
-	w.path = cmp.Or(trim(w.path), (&parser{getenv: p.getenv}).get("RESULTS_PATH", contract.DefaultResultsPath))
-	w.messageFile, w.detailsFile = trim(w.messageFile), trim(w.detailsFile)
+	w.Status = contract.Status(env.Trim(string(w.Status)))
+	w.path = cmp.Or(env.Trim(w.path), env.Get(p.Getenv, "RESULTS_PATH", contract.DefaultResultsPath))
+	w.messageFile, w.detailsFile = env.Trim(w.messageFile), env.Trim(w.detailsFile)
 	var err error
 	switch {
 	case w.Status != contract.Success && w.Status != contract.Failure:
@@ -93,7 +94,7 @@ func (p *process) parseWriting(flags *flag.FlagSet, args []string, w *writing) (
 	return p.wrong(flags, err), false
 }
 
-func (p *process) readMessage(w *writing) {
+func (p *Process) readMessage(w *writing) {
 	data, err := p.readFile(w.messageFile)
 	w.Message = string(data)
 	if err == nil {
@@ -101,13 +102,13 @@ func (p *process) readMessage(w *writing) {
 	}
 	f := unreadable(err)
 	if w.Message == "" {
-		w.Message = fmt.Sprintf("The message could not be read: -message-file %s: %s", shorten(w.messageFile), f.Problem)
+		w.Message = fmt.Sprintf("The message could not be read: -message-file %s: %s", env.Shorten(w.messageFile), f.Problem)
 		f.Problem += "; the message says so"
 	}
-	p.warn(w, "-message-file "+shorten(w.messageFile), f)
+	p.warn(w, "-message-file "+env.Shorten(w.messageFile), f)
 }
 
-func (p *process) readDetails(w *writing) {
+func (p *Process) readDetails(w *writing) {
 	data, err := p.readFile(w.detailsFile)
 	w.Details = bytes.TrimPrefix(data, []byte("\ufeff")) // as in a result file
 	switch {
@@ -121,13 +122,13 @@ func (p *process) readDetails(w *writing) {
 }
 
 // leaveDetailsOut for the report's sake.
-func (p *process) leaveDetailsOut(w *writing, f contract.Finding) {
+func (p *Process) leaveDetailsOut(w *writing, f contract.Finding) {
 	w.Details = nil
 	f.Problem += "; the result is written without details"
-	p.warn(w, "-details "+shorten(w.detailsFile), f)
+	p.warn(w, "-details "+env.Shorten(w.detailsFile), f)
 }
 
-func (p *process) warn(w *writing, source string, f contract.Finding) {
+func (p *Process) warn(w *writing, source string, f contract.Finding) {
 	w.warnings = append(w.warnings, func() { p.finding("status-reporter write: "+source, "warning", f) })
 }
 

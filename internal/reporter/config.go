@@ -1,7 +1,6 @@
-package main
+package reporter
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,15 +11,15 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	batchv1 "k8s.io/api/batch/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/openshift-hyperfleet/status-reporter/contract"
+	"github.com/openshift-hyperfleet/status-reporter/internal/env"
 )
 
-// config is the environment, as the package comment lists it.
+// config is the environment, as the program's package comment lists it.
 type config struct {
 	job, namespace, pod string
 	resultsPath         string
@@ -55,18 +54,7 @@ func (p *parser) fail(name, format string, args ...any) {
 	p.problems = append(p.problems, name+": "+fmt.Sprintf(format, args...))
 }
 
-// get leaves out the white space around a value: what comes from a Secret or a
-// ConfigMap often ends in a line break. A variable that is set to nothing else
-// counts as not set.
-func (p *parser) get(name, fallback string) string {
-	return cmp.Or(trim(p.getenv(name)), fallback)
-}
-
-// trim takes a byte order mark for white space, which it once was: editors put
-// it at the beginning of files.
-func trim(v string) string {
-	return strings.TrimFunc(v, func(r rune) bool { return unicode.IsSpace(r) || r == '\ufeff' })
-}
+func (p *parser) get(name, fallback string) string { return env.Get(p.getenv, name, fallback) }
 
 // parseConfig reads the environment. The problems name every variable that is
 // wrong; the config is then good for reporting just that, as far as
@@ -92,7 +80,7 @@ func parseConfig(getenv func(string) string) (c config, warnings, problems []str
 	}
 	if err := c.logLevel.UnmarshalText([]byte(p.get("LOG_LEVEL", "info"))); err != nil {
 		c.logLevel = slog.LevelInfo // a typo here must not cost the report
-		warnings = append(warnings, fmt.Sprintf("LOG_LEVEL: must be debug, info, warn or error, is %q; using info", shorten(p.get("LOG_LEVEL", ""))))
+		warnings = append(warnings, fmt.Sprintf("LOG_LEVEL: must be debug, info, warn or error, is %q; using info", env.Shorten(p.get("LOG_LEVEL", ""))))
 	}
 	return c, warnings, p.problems
 }
@@ -107,7 +95,7 @@ func (p *parser) name(name string, check func(string) []string) string {
 		return ""
 	}
 	if problems := check(v); len(problems) > 0 {
-		p.fail(name, "%q: %s", shorten(v), problems[0])
+		p.fail(name, "%q: %s", env.Shorten(v), problems[0])
 		return ""
 	}
 	return v
@@ -116,11 +104,11 @@ func (p *parser) name(name string, check func(string) []string) string {
 func (p *parser) path(name, fallback string) string {
 	v := p.get(name, fallback)
 	if !filepath.IsAbs(v) {
-		p.fail(name, "must be an absolute path, is %q", shorten(v))
+		p.fail(name, "must be an absolute path, is %q", env.Shorten(v))
 		return v
 	}
 	if strings.HasSuffix(v, "/") || strings.HasSuffix(v, "/.") || isDirectory(v) {
-		p.fail(name, "must be the path of the result file, but %q is a directory", shorten(v))
+		p.fail(name, "must be the path of the result file, but %q is a directory", env.Shorten(v))
 	}
 	return filepath.Clean(v)
 }
@@ -146,9 +134,9 @@ func (p *parser) seconds(name, fallback string) time.Duration {
 	n, err := strconv.ParseUint(v, 10, 64)
 	switch {
 	case err != nil && !errors.Is(err, strconv.ErrRange):
-		p.fail(name, "must be a whole number of seconds, is %q", shorten(v))
+		p.fail(name, "must be a whole number of seconds, is %q", env.Shorten(v))
 	case err != nil || n > uint64(math.MaxInt64/time.Second):
-		p.fail(name, "too large: %q", shorten(v))
+		p.fail(name, "too large: %q", env.Shorten(v))
 	case n == 0:
 		p.fail(name, "must be at least 1")
 	default:
@@ -160,21 +148,12 @@ func (p *parser) seconds(name, fallback string) time.Duration {
 func (p *parser) conditionType(name string) batchv1.JobConditionType {
 	v := batchv1.JobConditionType(p.get(name, contract.DefaultConditionType))
 	if problems := validation.IsQualifiedName(string(v)); len(problems) > 0 {
-		p.fail(name, "%q is not a condition type: %s", shorten(string(v)), problems[0])
+		p.fail(name, "%q is not a condition type: %s", env.Shorten(string(v)), problems[0])
 		return contract.DefaultConditionType
 	}
 	if slices.Contains(controllerTypes, v) {
 		p.fail(name, "%s belongs to the Job controller", v)
 		return contract.DefaultConditionType
-	}
-	return v
-}
-
-// shorten keeps a wrong value from filling the message.
-func shorten(v string) string {
-	const most = 64
-	if len(v) > most {
-		return strings.ToValidUTF8(v[:most], "") + "…"
 	}
 	return v
 }

@@ -1,4 +1,4 @@
-package main
+package reporter
 
 import (
 	"bytes"
@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// processStart is when this process was started: on a starved node a second or
+// ProcessStart is when this process was started: on a starved node a second or
 // more before its first line runs. The zero time where that cannot be known.
-func processStart() time.Time {
+func ProcessStart() time.Time {
 	stat, err := os.ReadFile("/proc/self/stat")
 	if err != nil {
 		return time.Time{}

@@ -1,18 +1,24 @@
-package main
+// Package command has what the binary does beside reporting: it judges result
+// files, writes them, and tells its version.
+package command
 
 import (
 	"fmt"
-	"os/signal"
+	"io"
 	"runtime"
 	"runtime/debug"
 )
 
-// Stamped by the Makefile.
-var (
-	version = "dev"
-	commit  = ""
-	date    = ""
-)
+// Process is what a command has of the world.
+type Process struct {
+	Getenv         func(string) string
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	Build          Build
+}
+
+// Build is what the binary was made of, as far as it was stamped with it.
+type Build struct{ Version, Commit, Date string }
 
 const usage = `status-reporter sets a condition on a Kubernetes Job from the result of the adapter beside it.
 
@@ -28,30 +34,35 @@ validate and write tell more with -h.
 Documentation: README.md
 `
 
-// exitUsage is for a command that got wrong arguments, or nothing to work on.
-const exitUsage = 2
+// Exit codes.
+const (
+	exitFailure = 1 // an invalid file, or one that could not be written
+	exitUsage   = 2 // wrong arguments, or nothing to work on
+)
 
-// command runs what is not the sidecar itself.
-func (p *process) command(args []string) int {
-	signal.Reset() // SIGTERM and Ctrl-C end a command, which may wait for its input
+// Run runs the command that the arguments name, of which there is at least one,
+// and returns the exit code.
+func Run(args []string, p Process) int { return p.run(args) }
+
+func (p *Process) run(args []string) int {
 	switch args[0] {
 	case "validate":
 		return p.validate(args[1:])
 	case "write":
 		return p.write(args[1:])
 	case "version", "--version", "-version":
-		fmt.Fprintln(p.stdout, versionLine())
+		fmt.Fprintln(p.Stdout, p.Build.line())
 	case "help", "--help", "-h", "-help":
-		fmt.Fprint(p.stdout, usage)
+		fmt.Fprint(p.Stdout, usage)
 	default:
-		fmt.Fprintf(p.stderr, "status-reporter: unknown command %q\n\n%s", args[0], usage)
+		fmt.Fprintf(p.Stderr, "status-reporter: unknown command %q\n\n%s", args[0], usage)
 		return exitUsage
 	}
 	return 0
 }
 
-func versionLine() string {
-	c, d := commit, date
+func (b Build) line() string {
+	c, d := b.Commit, b.Date
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, s := range info.Settings {
 			switch {
@@ -63,7 +74,7 @@ func versionLine() string {
 		}
 	}
 	return fmt.Sprintf("status-reporter %s (commit %s, built %s, %s %s/%s)",
-		version, orUnknown(c), orUnknown(d), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		b.Version, orUnknown(c), orUnknown(d), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
 func orUnknown(s string) string {

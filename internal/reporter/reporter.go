@@ -1,0 +1,135 @@
+// Package reporter is the sidecar: its configuration, what it is made of, its
+// exit codes and its termination message.
+package reporter
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/openshift-hyperfleet/status-reporter/contract"
+	"github.com/openshift-hyperfleet/status-reporter/internal/sink"
+	"github.com/openshift-hyperfleet/status-reporter/kubeapi"
+	"github.com/openshift-hyperfleet/status-reporter/watch"
+)
+
+// Exit codes.
+const (
+	ExitReported      = 0
+	ExitFault         = 1
+	ExitMisconfigured = 78 // EX_CONFIG of sysexits.h; 2 is how every Go program ends that panics or gets SIGQUIT
+	ExitUndelivered   = 3
+	ExitInterrupted   = 143 // 128 and SIGTERM, as of a process that it has ended
+)
+
+// exitMargin is how long the end of the process waits for the last lines to be
+// written. A SIGKILL may be near.
+const exitMargin = 200 * time.Millisecond
+
+// Process is what the sidecar has of the world. Nothing else reads the
+// environment.
+type Process struct {
+	Getenv         func(string) string
+	Stderr         io.Writer        // the log
+	Signals        <-chan os.Signal // each tells it to stop
+	TerminationLog string           // a file's path; written only where the kubelet has made it
+	Started        time.Time        // zero: now
+	Version        string           // for the log and the API server
+
+	// Dial and PollOnly are for tests: how the API server is reached, nil for the
+	// network's way; and that no file events are subscribed to.
+	Dial     func(ctx context.Context, network, address string) (net.Conn, error)
+	PollOnly bool
+}
+
+// Run runs the sidecar until its report is made, or cannot be, and returns the
+// exit code.
+func Run(p Process) int {
+	lines, last := sink.NewLog(p.Stderr), sink.NewTerminationMessage(p.TerminationLog)
+	defer sink.Flush(exitMargin, lines, last)
+	cfg, warnings, problems := parseConfig(p.Getenv)
+	log := slog.New(slog.NewJSONHandler(lines, &slog.HandlerOptions{Level: cfg.logLevel})).
+		With("job", cfg.job, "namespace", cfg.namespace, "pod", cfg.pod)
+	for _, w := range warnings {
+		log.Warn(w)
+	}
+	client, err := kubeapi.New(kubeapi.Config{
+		Host: cfg.host, Port: cfg.port, ServiceAccountDir: cfg.serviceAccountDir,
+		Namespace: cfg.namespace, Job: cfg.job, Pod: cfg.pod,
+		UserAgent: "status-reporter/" + p.Version, Log: log, Dial: p.Dial,
+	})
+	if err != nil {
+		problems = append(problems, "SERVICE_ACCOUNT_DIR: "+err.Error())
+	} else {
+		defer client.Close()
+	}
+	r := &reporter{cfg: cfg, log: log, last: last, client: client, started: p.Started, pollOnly: p.PollOnly}
+	if problems != nil {
+		wrong := errors.New(strings.Join(problems, "; "))
+		r.say(slog.LevelError, "misconfigured", "error", wrong)
+		if err == nil && cfg.addressed() {
+			r.run(p.Signals, wrong)
+		}
+		return ExitMisconfigured
+	}
+	if err := watch.CheckDescriptors(); err != nil {
+		log.Warn(err.Error())
+	}
+	log.Info("started", "version", p.Version, "resultsPath", cfg.resultsPath, "maxWait", cfg.wait.String())
+	return exitCode(r.run(p.Signals, nil))
+}
+
+// reporter is the sidecar with its configuration.
+type reporter struct {
+	cfg      config
+	log      *slog.Logger
+	last     *sink.TerminationMessage
+	client   *kubeapi.Client
+	started  time.Time
+	pollOnly bool
+}
+
+// run runs until the report is made, or cannot be. Where the configuration is
+// wrong, that is what is reported.
+func (r *reporter) run(signals <-chan os.Signal, wrong error) watch.Result {
+	c := r.cfg
+	return watch.Run(context.Background(), watch.Config{
+		Path: c.resultsPath, Poll: c.poll, Wait: c.wait, Adapter: c.adapter, Variables: variables,
+		Job: c.job, Pod: c.pod, ConditionType: c.conditionType, Misconfigured: wrong, Started: r.started,
+		API: r.client, Log: r.log, Last: r.say, PollOnly: r.pollOnly,
+	}, signals)
+}
+
+// say logs what may be the last line of the run, and keeps it for the kubelet.
+// Without a msg it takes the last one back.
+func (r *reporter) say(level slog.Level, msg string, args ...any) {
+	if msg == "" {
+		r.last.Set(nil)
+		return
+	}
+	r.log.Log(context.Background(), level, msg, args...)
+	r.last.Set(sink.TerminationLine(level, msg, append([]any{"job", r.cfg.job, "namespace", r.cfg.namespace, "pod", r.cfg.pod}, args...)...))
+}
+
+// exitCode is 0 for a fault as well where the kubelet would start the reporter
+// again and count it against the Job's backoffLimit. What is not final has a code
+// of its own: a podFailurePolicy that fails the Job for a fault must not do so for
+// a Pod that somebody has deleted.
+func exitCode(r watch.Result) int {
+	switch {
+	case !r.Delivered:
+		return ExitUndelivered
+	case r.Own || r.Pod != nil && r.Pod.Spec.RestartPolicy == corev1.RestartPolicyOnFailure:
+		return ExitReported
+	case r.Superseded || r.Outcome.Status == contract.Unknown:
+		return ExitInterrupted
+	}
+	return ExitFault
+}
