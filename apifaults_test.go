@@ -18,208 +18,202 @@ import (
 	"github.com/openshift-hyperfleet/status-reporter/kubeapi/kubetest"
 )
 
-var (
-	anything = kubetest.Match{}
-	patches  = kubetest.Match{Verb: "patch"}
-	watches  = kubetest.Match{Verb: "watch"}
-)
-
 // apiFaults is the API server on bad days. In each the adapter does its work,
 // and the server does not.
 func apiFaults() []story {
 	// onPatch lets faults befall the PATCH of a result.
 	onPatch := func(faults ...kubetest.Fault) func(h *harness) {
 		return func(h *harness) {
-			h.server.Fault(patches, faults...)
-			h.run(10 * time.Second)
-			h.finish()
+			h.Server.Fault(patches, faults...)
+			h.Run(10 * time.Second)
+			h.Finish()
 		}
 	}
 	// heldUp lets a PATCH arrive only after that of the result.
 	heldUp := func(first func(h *harness)) func(h *harness) {
 		return func(h *harness) {
-			h.server.Fault(patches, kubetest.HangRequest())
+			h.Server.Fault(patches, kubetest.HangRequest())
 			first(h)
-			h.finish()
-			h.awaitReport()
-			h.resend(h.server.Requests(patches)[0])
+			h.Finish()
+			h.AwaitReport()
+			h.Resend(h.Server.Requests(patches)[0])
 		}
 	}
 	stories := []story{
-		{name: "nothing goes wrong", play: onPatch(), want: good, within: 12*time.Second + 100*time.Millisecond, most: 3},
-		{name: "down from the start, for a minute", want: good, within: 75 * time.Second, play: func(h *harness) {
-			h.server.Down()
-			h.finish()
-			h.run(time.Minute)
-			h.server.Up()
+		{Name: "nothing goes wrong", Play: onPatch(), Want: good, Within: 12*time.Second + 100*time.Millisecond, Most: 3},
+		{Name: "down from the start, for a minute", Want: good, Within: 75 * time.Second, Play: func(h *harness) {
+			h.Server.Down()
+			h.Finish()
+			h.Run(time.Minute)
+			h.Server.Up()
 		}},
-		{name: "down for 15 s when the result comes", want: good, within: 38 * time.Second, most: 16, play: func(h *harness) {
-			h.run(10 * time.Second)
-			h.server.Down()
-			h.finish()
+		{Name: "down for 15 s when the result comes", Want: good, Within: 38 * time.Second, Most: 16, Play: func(h *harness) {
+			h.Run(10 * time.Second)
+			h.Server.Down()
+			h.Finish()
 			time.Sleep(15 * time.Second)
-			h.server.Up()
+			h.Server.Up()
 		}},
-		{name: "down for 20 min when the adapter crashes", want: crashed, exit: 1, play: func(h *harness) {
-			h.run(10 * time.Second)
-			h.crash()
-			h.server.Down()
+		{Name: "down for 20 min when the adapter crashes", Want: crashed, Exit: 1, Play: func(h *harness) {
+			h.Run(10 * time.Second)
+			h.Crash()
+			h.Server.Down()
 			time.Sleep(20 * time.Minute)
-			h.server.Up()
+			h.Server.Up()
 		}},
-		{name: "down for good", want: nothing, exit: 3, within: 31 * time.Minute, play: func(h *harness) {
-			h.run(10 * time.Second)
-			h.finish()
-			h.server.Down()
+		{Name: "down for good", Want: nothing, Exit: 3, Within: 31 * time.Minute, Play: func(h *harness) {
+			h.Run(10 * time.Second)
+			h.Finish()
+			h.Server.Down()
 		}},
-		{name: "accepts connections and says nothing, handshakes included, for 30 s", want: good, within: 65 * time.Second, play: func(h *harness) {
-			h.server.Freeze()
-			h.finish()
-			h.run(30 * time.Second)
-			h.server.CutConnections()
-			h.server.Thaw()
+		{Name: "accepts connections and says nothing, handshakes included, for 30 s", Want: good, Within: 65 * time.Second, Play: func(h *harness) {
+			h.Server.Freeze()
+			h.Finish()
+			h.Run(30 * time.Second)
+			h.Server.CutConnections()
+			h.Server.Thaw()
 		}},
-		{name: "cuts the connection before the request", want: good, play: onPatch(kubetest.LoseRequest().Times(5))},
-		{name: "cuts the connection in the answer", want: good, play: onPatch(kubetest.TruncateAnswer().Times(5))},
-		{name: "cuts the connection after the write, before the answer", want: good, play: onPatch(kubetest.LoseAnswer().Times(5))},
-		{name: "never answers a request", want: good, play: onPatch(kubetest.HangRequest().Times(2))},
-		{name: "writes and never answers", want: good, play: onPatch(kubetest.HangAnswer().Times(2))},
-		{name: "stops in the middle of the answer", want: good, play: onPatch(kubetest.StallAnswer().Times(2))},
-		{name: "garbled JSON", want: good, play: onPatch(kubetest.Respond(200, "application/json", `{"kind":"Job","metadata":{]`).Times(3))},
-		{name: "200 with HTML", want: good, play: onPatch(kubetest.Respond(200, "text/html", "<html>welcome</html>").Times(3))},
-		{name: "200 with a Job that lacks the condition", want: good,
-			play: onPatch(kubetest.Respond(200, "application/json", `{"kind":"Job","metadata":{"name":"adapter-job"}}`).Times(3))},
-		{name: "200 with a Status", want: good, play: onPatch(kubetest.Respond(200, "application/json", `{"kind":"Status","status":"Success"}`).Times(3))},
-		{name: "redirects elsewhere", want: good,
-			play: onPatch(kubetest.Respond(302, "text/html", "moved").Header("Location", "https://192.0.2.1/").Times(3))},
-		{name: "404 page of a load balancer", want: good, play: onPatch(kubetest.Respond(404, "text/plain", "404 page not found").Times(3))},
-		{name: "502 with HTML", want: good, play: onPatch(kubetest.Respond(502, "text/html", "<html>bad gateway</html>").Times(3))},
-		{name: "503 until the pauses are long, then well again, and the Pod is deleted with a grace period of 4 s", want: good, exit: 0, within: 60 * time.Second, play: func(h *harness) {
-			h.grace(4)
-			h.server.Fault(patches, kubetest.Status(503, metav1.StatusReasonServiceUnavailable, "not now").Forever())
-			h.run(time.Second)
-			h.finish()
-			h.await("the pauses", func() bool { return len(h.server.Requests(patches)) > 10 })
-			h.server.ClearFaults()
-			h.delete(4)
-			h.sigterm()
+		{Name: "cuts the connection before the request", Want: good, Play: onPatch(kubetest.LoseRequest().Times(5))},
+		{Name: "cuts the connection in the answer", Want: good, Play: onPatch(kubetest.TruncateAnswer().Times(5))},
+		{Name: "cuts the connection after the write, before the answer", Want: good, Play: onPatch(kubetest.LoseAnswer().Times(5))},
+		{Name: "never answers a request", Want: good, Play: onPatch(kubetest.HangRequest().Times(2))},
+		{Name: "writes and never answers", Want: good, Play: onPatch(kubetest.HangAnswer().Times(2))},
+		{Name: "stops in the middle of the answer", Want: good, Play: onPatch(kubetest.StallAnswer().Times(2))},
+		{Name: "garbled JSON", Want: good, Play: onPatch(kubetest.Respond(200, "application/json", `{"kind":"Job","metadata":{]`).Times(3))},
+		{Name: "200 with HTML", Want: good, Play: onPatch(kubetest.Respond(200, "text/html", "<html>welcome</html>").Times(3))},
+		{Name: "200 with a Job that lacks the condition", Want: good,
+			Play: onPatch(kubetest.Respond(200, "application/json", `{"kind":"Job","metadata":{"name":"adapter-job"}}`).Times(3))},
+		{Name: "200 with a Status", Want: good, Play: onPatch(kubetest.Respond(200, "application/json", `{"kind":"Status","status":"Success"}`).Times(3))},
+		{Name: "redirects elsewhere", Want: good,
+			Play: onPatch(kubetest.Respond(302, "text/html", "moved").Header("Location", "https://192.0.2.1/").Times(3))},
+		{Name: "404 page of a load balancer", Want: good, Play: onPatch(kubetest.Respond(404, "text/plain", "404 page not found").Times(3))},
+		{Name: "502 with HTML", Want: good, Play: onPatch(kubetest.Respond(502, "text/html", "<html>bad gateway</html>").Times(3))},
+		{Name: "503 until the pauses are long, then well again, and the Pod is deleted with a grace period of 4 s", Want: good, Exit: 0, Within: 60 * time.Second, Play: func(h *harness) {
+			h.Grace(4)
+			h.Server.Fault(patches, kubetest.Status(503, metav1.StatusReasonServiceUnavailable, "not now").Forever())
+			h.Run(time.Second)
+			h.Finish()
+			h.Await("the pauses", func() bool { return len(h.Server.Requests(patches)) > 10 })
+			h.Server.ClearFaults()
+			h.Delete(4)
+			h.Sigterm()
 		}},
-		{name: "429 with Retry-After", want: good, within: 40 * time.Second, atLeast: 31 * time.Second, most: 6,
-			play: onPatch(kubetest.Status(429, metav1.StatusReasonTooManyRequests, "slow down").Header("Retry-After", "7").Times(3))},
-		{name: "429 with a Retry-After of a day", want: good, within: 48 * time.Second, atLeast: 40 * time.Second, most: 4,
-			play: onPatch(kubetest.Status(429, metav1.StatusReasonTooManyRequests, "slow down").Header("Retry-After", "86400"))},
-		{name: "the time-out is held up on the way, and comes after the result", want: good,
-			play: heldUp(func(h *harness) { h.run(302 * time.Second) })},
-		{name: "the fault of an unfinished file is held up on the way, and comes after the result", want: good, play: heldUp(func(h *harness) {
-			h.write(goodFile[:20])
-			h.run(12 * time.Second)
+		{Name: "429 with Retry-After", Want: good, Within: 40 * time.Second, AtLeast: 31 * time.Second, Most: 6,
+			Play: onPatch(kubetest.Status(429, metav1.StatusReasonTooManyRequests, "slow down").Header("Retry-After", "7").Times(3))},
+		{Name: "429 with a Retry-After of a day", Want: good, Within: 48 * time.Second, AtLeast: 40 * time.Second, Most: 4,
+			Play: onPatch(kubetest.Status(429, metav1.StatusReasonTooManyRequests, "slow down").Header("Retry-After", "86400"))},
+		{Name: "the time-out is held up on the way, and comes after the result", Want: good,
+			Play: heldUp(func(h *harness) { h.Run(302 * time.Second) })},
+		{Name: "the fault of an unfinished file is held up on the way, and comes after the result", Want: good, Play: heldUp(func(h *harness) {
+			h.Write(goodFile[:20])
+			h.Run(12 * time.Second)
 		})},
-		{name: "the crash is held up on the way, and comes after a result after all", want: good, play: heldUp(func(h *harness) {
-			h.run(10 * time.Second)
-			h.crash()
+		{Name: "the crash is held up on the way, and comes after a result after all", Want: good, Play: heldUp(func(h *harness) {
+			h.Run(10 * time.Second)
+			h.Crash()
 			time.Sleep(100 * time.Millisecond)
 		})},
-		{name: "reading the Job is answered with 500 from the time-out on, for good", want: timedOut, exit: 1, within: 373 * time.Second, play: func(h *harness) {
-			h.run(10 * time.Second)
-			h.server.Fault(kubetest.Match{Verb: "get", Resource: "jobs"}, kubetest.Status(500, metav1.StatusReasonInternalError, "broken").Forever())
+		{Name: "reading the Job is answered with 500 from the time-out on, for good", Want: timedOut, Exit: 1, Within: 373 * time.Second, Play: func(h *harness) {
+			h.Run(10 * time.Second)
+			h.Server.Fault(kubetest.Match{Verb: "get", Resource: "jobs"}, kubetest.Status(500, metav1.StatusReasonInternalError, "broken").Forever())
 		}},
-		{name: "each answer comes 2 s late", want: good, within: 20 * time.Second, play: func(h *harness) {
-			h.server.Fault(anything, kubetest.Proceed().After(2*time.Second).Forever())
-			h.run(10 * time.Second)
-			h.finish()
+		{Name: "each answer comes 2 s late", Want: good, Within: 20 * time.Second, Play: func(h *harness) {
+			h.Server.Fault(anything, kubetest.Proceed().After(2*time.Second).Forever())
+			h.Run(10 * time.Second)
+			h.Finish()
 		}},
-		{name: "each answer comes 8 s late", want: good, within: 60 * time.Second, play: func(h *harness) {
-			h.server.Fault(anything, kubetest.Proceed().After(8*time.Second).Forever())
-			h.run(20 * time.Second)
-			h.finish()
+		{Name: "each answer comes 8 s late", Want: good, Within: 60 * time.Second, Play: func(h *harness) {
+			h.Server.Fault(anything, kubetest.Proceed().After(8*time.Second).Forever())
+			h.Run(20 * time.Second)
+			h.Finish()
 		}},
-		{name: "the connection is dead and looks alive when the result comes", want: good, within: 16 * time.Second, play: func(h *harness) {
-			h.run(10 * time.Second)
-			h.server.FreezeConnections()
-			h.finish()
+		{Name: "the connection is dead and looks alive when the result comes", Want: good, Within: 16 * time.Second, Play: func(h *harness) {
+			h.Run(10 * time.Second)
+			h.Server.FreezeConnections()
+			h.Finish()
 		}},
-		{name: "the connection is dead and looks alive when the adapter crashes", want: crashed, exit: 1, within: 40 * time.Second, play: func(h *harness) {
-			h.run(10 * time.Second)
-			h.server.FreezeConnections()
-			h.crash()
+		{Name: "the connection is dead and looks alive when the adapter crashes", Want: crashed, Exit: 1, Within: 40 * time.Second, Play: func(h *harness) {
+			h.Run(10 * time.Second)
+			h.Server.FreezeConnections()
+			h.Crash()
 		}},
-		{name: "401 until the rotated token is read", want: good, within: 53 * time.Second, play: func(h *harness) {
-			h.run(10 * time.Second)
-			h.server.SetAcceptedTokens("another")
-			h.finish()
+		{Name: "401 until the rotated token is read", Want: good, Within: 53 * time.Second, Play: func(h *harness) {
+			h.Run(10 * time.Second)
+			h.Server.SetAcceptedTokens("another")
+			h.Finish()
 			time.Sleep(30 * time.Second)
-			h.server.RotateToken("another", false)
+			h.Server.RotateToken("another", false)
 		}},
-		{name: "403 for 40 s, because the Role comes later", want: good, within: 65 * time.Second, play: func(h *harness) {
+		{Name: "403 for 40 s, because the Role comes later", Want: good, Within: 65 * time.Second, Play: func(h *harness) {
 			deny(h, "watch pods", "get pods", "get jobs", "patch jobs/status")
-			h.finish()
-			h.run(40 * time.Second)
+			h.Finish()
+			h.Run(40 * time.Second)
 			allow(h, "watch pods", "get pods", "get jobs", "patch jobs/status")
 		}},
-		{name: "403 for 40 s, and the Job is made anew under the same name meanwhile", want: nothing, exit: 3, within: 65 * time.Second, env: map[string]string{"POLL_INTERVAL_SECONDS": "60"}, play: func(h *harness) {
+		{Name: "403 for 40 s, and the Job is made anew under the same name meanwhile", Want: nothing, Exit: 3, Within: 65 * time.Second, Env: map[string]string{"POLL_INTERVAL_SECONDS": "60"}, Play: func(h *harness) {
 			deny(h, "watch pods", "get pods", "get jobs", "patch jobs/status")
-			h.finish()
-			h.run(10 * time.Second)
+			h.Finish()
+			h.Run(10 * time.Second)
 			anew(h)
 			time.Sleep(30 * time.Second)
 			allow(h, "watch pods", "get pods", "get jobs", "patch jobs/status")
 		}},
-		{name: "403 for good", want: nothing, exit: 3, within: 86 * time.Second, play: func(h *harness) {
+		{Name: "403 for good", Want: nothing, Exit: 3, Within: 86 * time.Second, Play: func(h *harness) {
 			deny(h, "patch jobs/status")
-			h.run(10 * time.Second)
-			h.finish()
+			h.Run(10 * time.Second)
+			h.Finish()
 		}},
-		{name: "403 for reading the Job", want: good, play: func(h *harness) {
+		{Name: "403 for reading the Job", Want: good, Play: func(h *harness) {
 			deny(h, "get jobs")
-			h.run(10 * time.Second)
-			h.finish()
+			h.Run(10 * time.Second)
+			h.Finish()
 		}},
-		{name: "403 for reading Pods: the file alone tells", want: good, play: func(h *harness) {
+		{Name: "403 for reading Pods: the file alone tells", Want: good, Play: func(h *harness) {
 			deny(h, "get pods", "watch pods")
-			h.run(10 * time.Second)
-			h.finish()
+			h.Run(10 * time.Second)
+			h.Finish()
 		}},
-		{name: "403 for reading Pods, and 503 for watching them once", want: good, within: 13 * time.Second, most: 8, play: func(h *harness) {
+		{Name: "403 for reading Pods, and 503 for watching them once", Want: good, Within: 13 * time.Second, Most: 8, Play: func(h *harness) {
 			deny(h, "get pods", "watch pods")
-			h.server.Fault(watches, kubetest.Status(503, metav1.StatusReasonServiceUnavailable, "not now"))
-			h.run(10 * time.Second)
-			h.finish()
+			h.Server.Fault(watches, kubetest.Status(503, metav1.StatusReasonServiceUnavailable, "not now"))
+			h.Run(10 * time.Second)
+			h.Finish()
 		}},
-		{name: "403 for reading Pods, and no result", want: timedOut, exit: 1, play: func(h *harness) {
+		{Name: "403 for reading Pods, and no result", Want: timedOut, Exit: 1, Play: func(h *harness) {
 			deny(h, "get pods", "watch pods")
-			h.run(10 * time.Second)
+			h.Run(10 * time.Second)
 		}},
-		{name: "403 for watching Pods: they are read instead", want: crashed, exit: 1, within: 20 * time.Second, play: func(h *harness) {
+		{Name: "403 for watching Pods: they are read instead", Want: crashed, Exit: 1, Within: 20 * time.Second, Play: func(h *harness) {
 			deny(h, "watch pods")
-			h.run(10 * time.Second)
-			h.crash()
+			h.Run(10 * time.Second)
+			h.Crash()
 		}},
-		{name: "the Job is deleted", want: nothing, exit: 3, within: 15 * time.Second, play: func(h *harness) {
-			h.run(10 * time.Second)
-			h.server.DeleteJob(namespace, jobName)
-			h.finish()
+		{Name: "the Job is deleted", Want: nothing, Exit: 3, Within: 15 * time.Second, Play: func(h *harness) {
+			h.Run(10 * time.Second)
+			h.Server.DeleteJob(namespace, jobName)
+			h.Finish()
 		}},
-		{name: "the Job is made anew under the same name", want: nothing, exit: 3, within: 15 * time.Second, play: func(h *harness) {
-			h.run(10 * time.Second)
+		{Name: "the Job is made anew under the same name", Want: nothing, Exit: 3, Within: 15 * time.Second, Play: func(h *harness) {
+			h.Run(10 * time.Second)
 			anew(h)
-			h.finish()
+			h.Finish()
 		}},
-		{name: "the Job is made anew, and the Pod cannot be read", want: nothing, exit: 3, within: 15 * time.Second, play: func(h *harness) {
+		{Name: "the Job is made anew, and the Pod cannot be read", Want: nothing, Exit: 3, Within: 15 * time.Second, Play: func(h *harness) {
 			deny(h, "get pods", "watch pods")
-			h.run(10 * time.Second)
+			h.Run(10 * time.Second)
 			anew(h)
-			h.finish()
+			h.Finish()
 		}},
 	}
 	for _, code := range []int{408, 409, 425, 500, 503, 504} {
 		name := fmt.Sprintf("%d %s, five times", code, http.StatusText(code))
-		stories = append(stories, story{name: name, want: good, within: 40 * time.Second, most: 8,
-			play: onPatch(kubetest.Status(code, "", "not now").Times(5))})
+		stories = append(stories, story{Name: name, Want: good, Within: 40 * time.Second, Most: 8,
+			Play: onPatch(kubetest.Status(code, "", "not now").Times(5))})
 	}
 	for _, code := range []int{400, 405, 410, 413, 422} {
 		name := fmt.Sprintf("%d %s", code, http.StatusText(code))
-		stories = append(stories, story{name: name, want: nothing, exit: 3, within: 13 * time.Second, most: 3,
-			play: onPatch(kubetest.Status(code, metav1.StatusReasonInvalid, "no"))})
+		stories = append(stories, story{Name: name, Want: nothing, Exit: 3, Within: 13 * time.Second, Most: 3,
+			Play: onPatch(kubetest.Status(code, metav1.StatusReasonInvalid, "no"))})
 	}
 	return append(stories, watchFaults()...)
 }
@@ -229,44 +223,44 @@ func apiFaults() []story {
 func watchFaults() []story {
 	after := func(d time.Duration, spoil func(h *harness)) func(h *harness) {
 		return func(h *harness) {
-			h.run(10 * time.Second)
+			h.Run(10 * time.Second)
 			spoil(h)
 			time.Sleep(d)
-			h.crash()
+			h.Crash()
 		}
 	}
 	return []story{
-		{name: "the watch ends in good order, as it does after an hour", want: crashed, exit: 1, within: 22 * time.Second,
-			play: after(10*time.Second, func(h *harness) { h.server.CloseWatches() })},
-		{name: "the watch breaks off", want: crashed, exit: 1, within: 22 * time.Second,
-			play: after(10*time.Second, func(h *harness) { h.server.BreakWatches() })},
-		{name: "the watch cannot be resumed (410)", want: crashed, exit: 1, within: 22 * time.Second,
-			play: after(10*time.Second, func(h *harness) { h.server.Compact(); h.server.CloseWatches() })},
-		{name: "410 for ever", want: crashed, exit: 1, within: 80 * time.Second, most: 60, play: func(h *harness) {
-			h.server.Fault(watches, kubetest.Status(410, metav1.StatusReasonExpired, "too old").Forever())
+		{Name: "the watch ends in good order, as it does after an hour", Want: crashed, Exit: 1, Within: 22 * time.Second,
+			Play: after(10*time.Second, func(h *harness) { h.Server.CloseWatches() })},
+		{Name: "the watch breaks off", Want: crashed, Exit: 1, Within: 22 * time.Second,
+			Play: after(10*time.Second, func(h *harness) { h.Server.BreakWatches() })},
+		{Name: "the watch cannot be resumed (410)", Want: crashed, Exit: 1, Within: 22 * time.Second,
+			Play: after(10*time.Second, func(h *harness) { h.Server.Compact(); h.Server.CloseWatches() })},
+		{Name: "410 for ever", Want: crashed, Exit: 1, Within: 80 * time.Second, Most: 60, Play: func(h *harness) {
+			h.Server.Fault(watches, kubetest.Status(410, metav1.StatusReasonExpired, "too old").Forever())
 			after(time.Minute, func(*harness) {})(h)
 		}},
-		{name: "each watch ends at once", want: crashed, exit: 1, within: 80 * time.Second, most: 60, play: func(h *harness) {
-			h.server.Fault(watches, kubetest.Respond(200, "application/json", "").Forever())
+		{Name: "each watch ends at once", Want: crashed, Exit: 1, Within: 80 * time.Second, Most: 60, Play: func(h *harness) {
+			h.Server.Fault(watches, kubetest.Respond(200, "application/json", "").Forever())
 			after(time.Minute, func(*harness) {})(h)
 		}},
-		{name: "bookmarks and events of unknown types", want: crashed, exit: 1, within: 12 * time.Second, most: 4,
-			play: after(time.Second, func(h *harness) {
-				h.server.Bookmark()
-				h.server.SendEvent([]byte(`{"type":"NOVELTY","object":{"kind":"Pod"}}` + "\n"))
+		{Name: "bookmarks and events of unknown types", Want: crashed, Exit: 1, Within: 12 * time.Second, Most: 4,
+			Play: after(time.Second, func(h *harness) {
+				h.Server.Bookmark()
+				h.Server.SendEvent([]byte(`{"type":"NOVELTY","object":{"kind":"Pod"}}` + "\n"))
 			})},
-		{name: "garbage in the watch", want: crashed, exit: 1, within: 22 * time.Second,
-			play: after(10*time.Second, func(h *harness) { h.server.SendEvent([]byte("{]\n")) })},
-		{name: "an event of 5 MiB", want: crashed, exit: 1, within: 22 * time.Second,
-			play: after(10*time.Second, func(h *harness) {
-				h.server.SendEvent([]byte(`{"type":"MODIFIED","object":{"metadata":{"annotations":{"a":"` + strings.Repeat("x", 5<<20) + "\"}}}}\n"))
+		{Name: "garbage in the watch", Want: crashed, Exit: 1, Within: 22 * time.Second,
+			Play: after(10*time.Second, func(h *harness) { h.Server.SendEvent([]byte("{]\n")) })},
+		{Name: "an event of 5 MiB", Want: crashed, Exit: 1, Within: 22 * time.Second,
+			Play: after(10*time.Second, func(h *harness) {
+				h.Server.SendEvent([]byte(`{"type":"MODIFIED","object":{"metadata":{"annotations":{"a":"` + strings.Repeat("x", 5<<20) + "\"}}}}\n"))
 			})},
-		{name: "the watch is silent from the start", want: crashed, exit: 1, within: 160 * time.Second, play: func(h *harness) {
-			h.server.Fault(watches, kubetest.SilentAnswer())
+		{Name: "the watch is silent from the start", Want: crashed, Exit: 1, Within: 160 * time.Second, Play: func(h *harness) {
+			h.Server.Fault(watches, kubetest.SilentAnswer())
 			after(10*time.Second, func(*harness) {})(h)
 		}},
-		{name: "the server does not know watches", want: crashed, exit: 1, within: 40 * time.Second, most: 40, play: func(h *harness) {
-			h.server.Fault(watches, kubetest.Respond(501, "text/plain", "not here").Forever())
+		{Name: "the server does not know watches", Want: crashed, Exit: 1, Within: 40 * time.Second, Most: 40, Play: func(h *harness) {
+			h.Server.Fault(watches, kubetest.Respond(501, "text/plain", "not here").Forever())
 			after(20*time.Second, func(*harness) {})(h)
 		}},
 	}
@@ -275,39 +269,39 @@ func watchFaults() []story {
 func deny(h *harness, rights ...string) {
 	for _, r := range rights {
 		verb, resource, _ := strings.Cut(r, " ")
-		h.server.Deny(verb, resource)
+		h.Server.Deny(verb, resource)
 	}
 }
 
 func allow(h *harness, rights ...string) {
 	for _, r := range rights {
 		verb, resource, _ := strings.Cut(r, " ")
-		h.server.Allow(verb, resource)
+		h.Server.Allow(verb, resource)
 	}
 }
 
 // anew deletes the Job and makes another one of its name.
 func anew(h *harness) {
-	job := h.server.Job(namespace, jobName)
-	h.server.DeleteJob(namespace, jobName)
-	h.server.CreateJob(&batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: jobName}, Spec: job.Spec})
+	job := h.Server.Job(namespace, jobName)
+	h.Server.DeleteJob(namespace, jobName)
+	h.Server.CreateJob(&batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: jobName}, Spec: job.Spec})
 }
 
-func TestAPIFaults(t *testing.T) { playStories(t, apiFaults()) }
+func TestAPIFaults(t *testing.T) { PlayStories(t, apiFaults()) }
 
 // TestReplacedJobIsLeftAlone: the new Job carries nothing of its predecessor's.
 func TestReplacedJobIsLeftAlone(t *testing.T) {
 	for _, hidden := range []bool{false, true} {
 		t.Run(fmt.Sprintf("pod hidden %v", hidden), func(t *testing.T) {
-			bubble(t, func(h *harness) {
+			Bubble(t, func(h *harness) {
 				if hidden {
 					deny(h, "get pods", "watch pods")
 				}
-				h.run(10 * time.Second)
+				h.Run(10 * time.Second)
 				anew(h)
-				h.finish()
-				h.end(reporter.ExitUndelivered)
-				if c := h.condition(); c != nil {
+				h.Finish()
+				h.End(reporter.ExitUndelivered)
+				if c := h.Condition(); c != nil {
 					t.Errorf("the new Job was written to: %+v", c)
 				}
 			})
@@ -318,15 +312,15 @@ func TestReplacedJobIsLeftAlone(t *testing.T) {
 // TestReplacedJobIsNamed: an interruption reads the Job first, and says what it
 // found there.
 func TestReplacedJobIsNamed(t *testing.T) {
-	bubble(t, func(h *harness) {
-		h.run(10 * time.Second)
+	Bubble(t, func(h *harness) {
+		h.Run(10 * time.Second)
 		anew(h)
-		h.sigterm()
-		h.end(reporter.ExitUndelivered)
-		if !strings.Contains(h.log.String(), "made anew under the same name") {
+		h.Sigterm()
+		h.End(reporter.ExitUndelivered)
+		if !strings.Contains(h.Log.String(), "made anew under the same name") {
 			t.Error("the log does not say what became of the Job")
 		}
-		if n := len(h.server.Requests(patches)); n != 0 {
+		if n := len(h.Server.Requests(patches)); n != 0 {
 			t.Errorf("%d patches of another Job were tried", n)
 		}
 	})
@@ -335,14 +329,14 @@ func TestReplacedJobIsNamed(t *testing.T) {
 // TestReplacedJobIsKnownByThePod: what the Pod tells at the last moment counts,
 // though the Job of that name was the first one read.
 func TestReplacedJobIsKnownByThePod(t *testing.T) {
-	bubble(t, func(h *harness) {
+	Bubble(t, func(h *harness) {
 		anew(h)
 		deny(h, "watch pods", "get pods")
-		h.run(10 * time.Second)
-		h.server.Fault(kubetest.Match{Verb: "get", Resource: "jobs"}, kubetest.Proceed().Do(func() { h.server.Allow("get", "pods") }))
-		h.sigterm()
-		h.end(reporter.ExitUndelivered)
-		if n := len(h.server.Requests(patches)); n != 0 {
+		h.Run(10 * time.Second)
+		h.Server.Fault(kubetest.Match{Verb: "get", Resource: "jobs"}, kubetest.Proceed().Do(func() { h.Server.Allow("get", "pods") }))
+		h.Sigterm()
+		h.End(reporter.ExitUndelivered)
+		if n := len(h.Server.Requests(patches)); n != 0 {
 			t.Errorf("%d patches of another Job were tried", n)
 		}
 	})
@@ -360,17 +354,17 @@ func TestRequestsOfFiveMinutes(t *testing.T) {
 		{"Role without watch", 50, 70, true}, // one reading each 5 s, a little more or less, and a watch tried each minute
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			c := defaultCase(t)
+			c := DefaultCase(t)
 			synctest.Test(t, func(t *testing.T) {
-				h := newHarness(t, c)
+				h := NewHarness(t, c)
 				if row.withoutWatches {
 					deny(h, "watch pods")
 				}
-				h.run(295 * time.Second)
-				h.finish()
-				h.end(reporter.ExitReported)
-				h.expect(good.Status, good.Reason, good.Message)
-				requests, connections := len(h.server.Requests()), h.server.Connections()
+				h.Run(295 * time.Second)
+				h.Finish()
+				h.End(reporter.ExitReported)
+				h.Expect(good.Status, good.Reason, good.Message)
+				requests, connections := len(h.Server.Requests()), h.Server.Connections()
 				if requests < row.least || requests > row.most {
 					t.Errorf("%d requests, want %d to %d", requests, row.least, row.most)
 				}
@@ -387,12 +381,12 @@ func TestRequestsOfFiveMinutes(t *testing.T) {
 // TestLostReportIsTold: what could not be delivered stands in the log and in
 // the termination message, whole.
 func TestLostReportIsTold(t *testing.T) {
-	bubble(t, func(h *harness) {
+	Bubble(t, func(h *harness) {
 		deny(h, "patch jobs/status")
-		h.run(10 * time.Second)
-		h.finish()
-		h.end(reporter.ExitUndelivered)
-		for what, text := range map[string]string{"log": h.log.String(), "termination message": h.terminationMessage()} {
+		h.Run(10 * time.Second)
+		h.Finish()
+		h.End(reporter.ExitUndelivered)
+		for what, text := range map[string]string{"log": h.Log.String(), "termination message": h.TerminationMessage()} {
 			for _, part := range []string{"not reported", `"Ready"`, `"all done"`, "403 Forbidden", `verb \"patch\" on resource \"jobs/status\"`} {
 				if !strings.Contains(text, part) {
 					t.Errorf("the %s lacks %q: %s", what, part, text)
@@ -405,20 +399,20 @@ func TestLostReportIsTold(t *testing.T) {
 // TestPendingReportIsTold: a SIGKILL may be next, and then the termination
 // message is all that is left.
 func TestPendingReportIsTold(t *testing.T) {
-	bubble(t, func(h *harness) {
+	Bubble(t, func(h *harness) {
 		deny(h, "patch jobs/status")
-		h.run(10 * time.Second)
-		h.finish()
+		h.Run(10 * time.Second)
+		h.Finish()
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
 		for _, part := range []string{"not delivered yet", `"Ready"`, `"all done"`, "403 Forbidden", `verb \"patch\" on resource \"jobs/status\"`} {
-			if text := h.terminationMessage(); !strings.Contains(text, part) {
+			if text := h.TerminationMessage(); !strings.Contains(text, part) {
 				t.Errorf("the termination message lacks %q: %s", part, text)
 			}
 		}
-		h.server.Allow("patch", "jobs/status")
-		h.end(reporter.ExitReported)
-		if text := h.terminationMessage(); !strings.Contains(text, `"msg":"reported"`) || strings.Contains(text, "not delivered yet") {
+		h.Server.Allow("patch", "jobs/status")
+		h.End(reporter.ExitReported)
+		if text := h.TerminationMessage(); !strings.Contains(text, `"msg":"reported"`) || strings.Contains(text, "not delivered yet") {
 			t.Errorf("the termination message is %s, want that of the report", text)
 		}
 	})
@@ -429,14 +423,14 @@ func TestTransitionTime(t *testing.T) {
 	old := metav1.NewTime(time.Date(1999, 12, 24, 18, 0, 0, 0, time.UTC))
 	for _, status := range []corev1.ConditionStatus{corev1.ConditionTrue, corev1.ConditionFalse} {
 		t.Run(string(status), func(t *testing.T) {
-			bubble(t, func(h *harness) {
-				h.server.UpdateJob(namespace, jobName, func(job *batchv1.Job) {
+			Bubble(t, func(h *harness) {
+				h.Server.UpdateJob(namespace, jobName, func(job *batchv1.Job) {
 					job.Status.Conditions = []batchv1.JobCondition{{Type: "Available", Status: status, LastTransitionTime: old, LastProbeTime: old}}
 				})
-				h.run(10 * time.Second)
-				h.finish()
-				h.end(reporter.ExitReported)
-				c := h.condition()
+				h.Run(10 * time.Second)
+				h.Finish()
+				h.End(reporter.ExitReported)
+				c := h.Condition()
 				if kept := c.LastTransitionTime.Equal(&old); kept != (status == corev1.ConditionTrue) {
 					t.Errorf("from %s to True: lastTransitionTime %s, was %s", status, c.LastTransitionTime, old)
 				}
@@ -465,21 +459,21 @@ func TestNoReplacementOfAReport(t *testing.T) {
 		{"False before the last try's False", corev1.ConditionFalse, 0, false, reporter.ExitFault},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			bubble(t, func(h *harness) {
-				h.server.UpdateJob(namespace, jobName, func(job *batchv1.Job) {
+			Bubble(t, func(h *harness) {
+				h.Server.UpdateJob(namespace, jobName, func(job *batchv1.Job) {
 					job.Spec.BackoffLimit = &row.limit
 					job.Status.Conditions = []batchv1.JobCondition{{Type: "Available", Status: row.stands, Reason: "Earlier"}}
 				})
-				h.run(10 * time.Second)
-				h.sigterm()
-				code, _ := h.wait()
+				h.Run(10 * time.Second)
+				h.Sigterm()
+				code, _ := h.Wait()
 				if code != row.exit {
 					t.Errorf("exit code %d, want %d", code, row.exit)
 				}
-				if kept := h.condition().Reason == "Earlier"; kept != row.keeps {
+				if kept := h.Condition().Reason == "Earlier"; kept != row.keeps {
 					t.Errorf("the report that stood was kept: %v, want %v", kept, row.keeps)
 				}
-				if row.keeps && !strings.Contains(h.log.String(), "a report stands on the Job already") {
+				if row.keeps && !strings.Contains(h.Log.String(), "a report stands on the Job already") {
 					t.Error("the log does not say why nothing was reported")
 				}
 			})
@@ -490,40 +484,40 @@ func TestNoReplacementOfAReport(t *testing.T) {
 // TestReplacementPodIsFaster: another Pod reports between the reading of the
 // Job and the PATCH of an Unknown.
 func TestReplacementPodIsFaster(t *testing.T) {
-	bubble(t, func(h *harness) {
-		h.run(10 * time.Second)
-		h.server.Fault(patches, kubetest.Proceed().Do(func() {
-			h.server.UpdateJob(namespace, jobName, func(job *batchv1.Job) {
+	Bubble(t, func(h *harness) {
+		h.Run(10 * time.Second)
+		h.Server.Fault(patches, kubetest.Proceed().Do(func() {
+			h.Server.UpdateJob(namespace, jobName, func(job *batchv1.Job) {
 				job.Status.Conditions = []batchv1.JobCondition{{Type: "Available", Status: "True", Reason: "Faster"}}
 			})
 		}))
-		h.sigterm()
-		if code, _ := h.wait(); code != reporter.ExitInterrupted {
+		h.Sigterm()
+		if code, _ := h.Wait(); code != reporter.ExitInterrupted {
 			t.Errorf("exit code %d, want %d", code, reporter.ExitInterrupted)
 		}
-		h.expect(contract.True, "Faster", "")
+		h.Expect(contract.True, "Faster", "")
 	})
 }
 
 // TestReportThatStoodIsLeftAlone: having seen another Pod's report, an
 // interruption that cannot look once more has lost nothing.
 func TestReportThatStoodIsLeftAlone(t *testing.T) {
-	bubble(t, func(h *harness) {
-		h.server.UpdateJob(namespace, jobName, func(job *batchv1.Job) {
+	Bubble(t, func(h *harness) {
+		h.Server.UpdateJob(namespace, jobName, func(job *batchv1.Job) {
 			job.Status.Conditions = []batchv1.JobCondition{{Type: "Available", Status: "True", Reason: "Faster"}}
 		})
-		h.run(10 * time.Second)
-		h.server.Fault(kubetest.Match{Verb: "get", Resource: "pods"}, kubetest.Status(504, metav1.StatusReasonTimeout, "not now"))
-		h.sigterm()
+		h.Run(10 * time.Second)
+		h.Server.Fault(kubetest.Match{Verb: "get", Resource: "pods"}, kubetest.Status(504, metav1.StatusReasonTimeout, "not now"))
+		h.Sigterm()
 		time.Sleep(time.Second) // for the interim report
 		synctest.Wait()
-		if !h.log.has("not reported: a report stands on the Job already") {
+		if !h.Log.Has("not reported: a report stands on the Job already") {
 			t.Fatal("the report that stands was not seen")
 		}
-		h.server.Down()
-		if code, _ := h.wait(); code != reporter.ExitInterrupted {
+		h.Server.Down()
+		if code, _ := h.Wait(); code != reporter.ExitInterrupted {
 			t.Errorf("exit code %d, want %d", code, reporter.ExitInterrupted)
 		}
-		h.expect(contract.True, "Faster", "")
+		h.Expect(contract.True, "Faster", "")
 	})
 }

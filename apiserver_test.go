@@ -13,12 +13,12 @@ import (
 func TestAPIServer(t *testing.T) {
 	cluster := apiserver.Start(t)
 	t.Run("delivery", func(t *testing.T) {
-		for _, d := range deliveries() {
-			t.Run(d.name, func(t *testing.T) {
-				if !d.alone {
+		for _, d := range Deliveries() {
+			t.Run(d.Name, func(t *testing.T) {
+				if !d.Alone {
 					t.Parallel()
 				}
-				d.run(newRig(t, defaultCase(t), cluster.Namespace(t)))
+				d.Run(NewRig(t, DefaultCase(t), cluster.Namespace(t)))
 			})
 		}
 	})
@@ -28,7 +28,7 @@ func TestAPIServer(t *testing.T) {
 		for _, c := range cases {
 			t.Run(c.String(), func(t *testing.T) {
 				t.Parallel()
-				playGolden(newRig(t, c, cluster.Namespace(t)), c)
+				PlayGolden(NewRig(t, c, cluster.Namespace(t)), c)
 			})
 		}
 	})

@@ -32,8 +32,8 @@ func (s *scenario) write(at time.Duration, f file) {
 	case "link":
 		s.step(at, what, func(w *world) {
 			w.must(os.WriteFile(w.beside(".tmp"), []byte(f.data), 0o644))
-			os.Remove(w.path)
-			w.must(os.Link(w.beside(".tmp"), w.path))
+			os.Remove(w.Path)
+			w.must(os.Link(w.beside(".tmp"), w.Path))
 			w.sawFile(f)
 		})
 	case "halves":
@@ -48,18 +48,18 @@ func (s *scenario) write(at time.Duration, f file) {
 		s.step(at, what, whole)
 	case "FIFO first":
 		s.step(at-pause, "makes a FIFO", func(w *world) {
-			w.must(syscall.Mkfifo(w.path, 0o644))
+			w.must(syscall.Mkfifo(w.Path, 0o644))
 			w.sawFile(wrongKind("must be a regular file, not a FIFO"))
 		})
 		s.step(at, what, func(w *world) { w.rename(f) })
 	case "directory first":
 		s.step(at-pause, "makes a directory", func(w *world) {
-			w.must(os.Mkdir(w.path, 0o755))
+			w.must(os.Mkdir(w.Path, 0o755))
 			w.sawFile(wrongKind("must be a regular file, not a directory"))
 		})
 		s.step(at, what, whole)
 	case "symlink":
-		s.step(at-pause, "makes a link to a file that is not there", func(w *world) { w.must(os.Symlink("data.json", w.path)) })
+		s.step(at-pause, "makes a link to a file that is not there", func(w *world) { w.must(os.Symlink("data.json", w.Path)) })
 		s.step(at, what, func(w *world) { w.rename(f, "data.json") })
 	case "directory later":
 		s.dirLater = true
@@ -235,14 +235,14 @@ func (s *scenario) drawJob() {
 			s.at(key(), "another Pod reports "+string(o.Status), func(w *world) { w.otherReport(o) })
 		} else {
 			s.at(0, "another Pod reports "+string(o.Status)+" while a PATCH is on its way", func(w *world) {
-				w.server.Fault(patches, kubetest.Proceed().Do(func() { w.otherReport(o) }))
+				w.Server.Fault(Patches, kubetest.Proceed().Do(func() { w.otherReport(o) }))
 			})
 		}
 	}
 	if s.chance(0.05) {
 		n := 1 + s.rng.IntN(8)
 		s.at(0, fmt.Sprintf("somebody changes the Job before each of %d PATCHes", n), func(w *world) {
-			w.server.Fault(patches, kubetest.Proceed().Do(func() { w.touchJob() }).Times(n))
+			w.Server.Fault(Patches, kubetest.Proceed().Do(func() { w.touchJob() }).Times(n))
 		})
 	}
 }

@@ -139,7 +139,7 @@ func (w *world) judgeTime(v *verdict, reqs []kubetest.Request) {
 		if w.s.noJobs && !(len(ready) == 1 && ready[0].Status == contract.True && w.succeeded(until)) { // what is to be guarded waits for a Role that may come yet
 			until = max(until, w.refusedUntil(from))
 		}
-		if w.otherBefore(from) && w.log.has("not reported: a report stands on the Job already") {
+		if w.otherBefore(from) && w.Log.Has("not reported: a report stands on the Job already") {
 			continue
 		}
 		if len(ready) == 0 || from < 0 || from >= end || w.s.kill > 0 && until > w.s.kill-300*ms || w.excused(from, until) {
@@ -249,7 +249,7 @@ func (w *world) done(reqs []kubetest.Request, by time.Duration) bool {
 		return true
 	}
 	for _, r := range w.acknowledgedOf(reqs) {
-		if r.Time.Sub(w.began) <= by {
+		if r.Time.Sub(w.Began) <= by {
 			return true
 		}
 	}

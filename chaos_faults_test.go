@@ -33,7 +33,7 @@ func (s *scenario) slowDrain() {
 	at := max(0, s.stopAt-s.span(10*time.Second, 100*time.Second))
 	s.trouble(at, 3*time.Hour, fmt.Sprintf("each answer comes %s late", s.slow), func(w *world) {
 		w.faults["a slow drain"]++
-		w.server.Fault(anything, kubetest.Proceed().After(s.slow).Forever())
+		w.Server.Fault(Anything, kubetest.Proceed().After(s.slow).Forever())
 	})
 }
 
@@ -73,11 +73,11 @@ func (s *scenario) drawFault(at time.Duration) {
 	case "slow":
 		late := s.span(100*ms, 9*time.Second)
 		s.between(at, d, fmt.Sprintf("each answer comes %.0f s late", late.Seconds()),
-			on(func(k *kubetest.Server) { k.Fault(anything, kubetest.Proceed().After(late).Forever()) }), on((*kubetest.Server).ClearFaults))
+			on(func(k *kubetest.Server) { k.Fault(Anything, kubetest.Proceed().After(late).Forever()) }), on((*kubetest.Server).ClearFaults))
 	}
 }
 
-func on(do func(k *kubetest.Server)) func(w *world) { return func(w *world) { do(w.server) } }
+func on(do func(k *kubetest.Server)) func(w *world) { return func(w *world) { do(w.Server) } }
 
 // freeze is for what makes black holes of connections, release for what makes
 // them let go.
@@ -86,14 +86,14 @@ func freeze(do func(k *kubetest.Server)) func(w *world) {
 		if w.frozen == 0 {
 			w.frozen = w.now()
 		}
-		do(w.server)
+		do(w.Server)
 	}
 }
 
 func release(do func(k *kubetest.Server)) func(w *world) {
 	return func(w *world) {
 		w.releases = append(w.releases, w.now())
-		do(w.server)
+		do(w.Server)
 	}
 }
 
@@ -148,12 +148,12 @@ func (s *scenario) refuse(at, d time.Duration, rights [][2]string) {
 	s.refuses = true
 	s.between(at, d, fmt.Sprint("no right to ", rights), func(w *world) {
 		for _, r := range rights {
-			w.server.Deny(r[0], r[1])
+			w.Server.Deny(r[0], r[1])
 		}
 	}, func(w *world) {
 		for _, r := range rights {
 			if !(s.noWatch && r[0] == "watch" || s.noPods && r[1] == "pods" || s.noJobs && r[1] == "jobs") {
-				w.server.Allow(r[0], r[1])
+				w.Server.Allow(r[0], r[1])
 			}
 		}
 	})
@@ -161,10 +161,10 @@ func (s *scenario) refuse(at, d time.Duration, rights [][2]string) {
 
 // burst lets faults befall the next requests of a kind.
 func (s *scenario) burst(at time.Duration) {
-	of := []kubetest.Match{patches, patches, patches, {Verb: "get", Resource: "jobs"}, {Verb: "get", Resource: "pods"}, watches, anything}
+	of := []kubetest.Match{Patches, Patches, Patches, {Verb: "get", Resource: "jobs"}, {Verb: "get", Resource: "pods"}, Watches, Anything}
 	match := of[s.rng.IntN(len(of))]
 	f := s.fault(match).Times(1 + s.rng.IntN(8))
-	s.at(at, fmt.Sprintf("%s of %+v, some times", f, match), func(w *world) { w.server.Fault(match, f) })
+	s.at(at, fmt.Sprintf("%s of %+v, some times", f, match), func(w *world) { w.Server.Fault(match, f) })
 }
 
 func (s *scenario) fault(match kubetest.Match) kubetest.Fault {
@@ -182,7 +182,7 @@ func (s *scenario) fault(match kubetest.Match) kubetest.Fault {
 		f = kubetest.Respond(s.pick(502, 500, 404, 302, 200), "text/html", "<html>welcome</html>")
 		if s.chance(0.4) {
 			f = kubetest.Respond(200, "application/json", []string{`{"kind":"Job","metadata":{]`, `{"kind":"Status","status":"Success"}`,
-				`{"kind":"Job","metadata":{"name":"` + jobName + `"}}`}[s.rng.IntN(3)])
+				`{"kind":"Job","metadata":{"name":"` + JobName + `"}}`}[s.rng.IntN(3)])
 		}
 	case "lose":
 		f = kubetest.LoseRequest()
@@ -223,10 +223,10 @@ func (s *scenario) spoilWatch(at time.Duration) {
 		case "bookmark":
 			k.Bookmark()
 		case "silent":
-			k.Fault(watches, kubetest.SilentAnswer())
+			k.Fault(Watches, kubetest.SilentAnswer())
 			k.CloseWatches()
 		case "closes at once":
-			k.Fault(watches, kubetest.Respond(http.StatusOK, "application/json", "").Times(5))
+			k.Fault(Watches, kubetest.Respond(http.StatusOK, "application/json", "").Times(5))
 			k.CloseWatches()
 		}
 	}))

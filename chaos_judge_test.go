@@ -52,8 +52,8 @@ func (w *world) judge() *verdict {
 
 // requests are those that arrived before the reporter was killed.
 func (w *world) requests() (reqs []kubetest.Request) {
-	for _, r := range w.server.Requests() {
-		if !w.killed || r.Time.Sub(w.began) < w.s.kill {
+	for _, r := range w.Server.Requests() {
+		if !w.killed || r.Time.Sub(w.Began) < w.s.kill {
 			reqs = append(reqs, r)
 		}
 	}
@@ -63,7 +63,7 @@ func (w *world) requests() (reqs []kubetest.Request) {
 // addTroubles adds those of single requests.
 func (w *world) addTroubles(reqs []kubetest.Request) {
 	for _, r := range reqs {
-		at := r.Time.Sub(w.began)
+		at := r.Time.Sub(w.Began)
 		lasts := time.Duration(0)
 		kind, delay, _ := strings.Cut(r.Fault, ".After(")
 		if d, err := time.ParseDuration(strings.TrimSuffix(delay, ")")); err == nil {
@@ -105,7 +105,7 @@ func (w *world) troubledSince(at time.Duration) time.Duration {
 }
 
 func (w *world) readLog() (claims []claim, told bool) {
-	for line := range strings.Lines(w.log.String()) {
+	for line := range strings.Lines(w.Log.String()) {
 		var record struct {
 			Time                         time.Time
 			Msg, Status, Reason, Message string
@@ -113,7 +113,7 @@ func (w *world) readLog() (claims []claim, told bool) {
 		if json.Unmarshal([]byte(line), &record) != nil {
 			continue
 		}
-		at := record.Time.Sub(w.began)
+		at := record.Time.Sub(w.Began)
 		if w.killed && at >= w.s.kill {
 			break
 		}
@@ -148,10 +148,10 @@ func (w *world) judgePatches(v *verdict, reqs []kubetest.Request) {
 		if r.Verb != "patch" {
 			continue
 		}
-		if r.Name != jobName || r.Namespace != namespace {
+		if r.Name != JobName || r.Namespace != Namespace {
 			v.fail("foreign", "a PATCH of %s/%s", r.Namespace, r.Name)
 		}
-		w.judgePatch(v, r.Time.Sub(w.began), patched(r), r.Code/100 != 2)
+		w.judgePatch(v, r.Time.Sub(w.Began), patched(r), r.Code/100 != 2)
 	}
 }
 
@@ -328,7 +328,7 @@ func (w *world) judgeClaims(v *verdict, reqs []kubetest.Request, claims []claim)
 	for _, c := range claims {
 		found := false
 		for _, r := range w.acknowledgedOf(reqs) {
-			found = found || patched(r) == c.Outcome && r.Time.Sub(w.began) <= c.at
+			found = found || patched(r) == c.Outcome && r.Time.Sub(w.Began) <= c.at
 		}
 		if !found {
 			v.fail("false", "claimed at %s: %v, and the server never said yes to it", c.at, c.Outcome)
@@ -358,9 +358,9 @@ func (w *world) judgeWrites(v *verdict, claims []claim) {
 		}
 		last = x
 	}
-	job := w.server.Job(namespace, jobName)
+	job := w.Server.Job(Namespace, JobName)
 	if job != nil && job.UID == w.uid && last != nil {
-		if c := saidBy(kubeapi.Condition(job, w.kind)); c != last.outcome {
+		if c := saidBy(kubeapi.Condition(job, w.Kind)); c != last.outcome {
 			v.fail("false", "%v stands, but %v was written last", c, last.outcome)
 		}
 		if c := kubeapi.Condition(job, "Other"); c == nil || c.Reason != "Kept" {
@@ -371,7 +371,7 @@ func (w *world) judgeWrites(v *verdict, claims []claim) {
 	if n := len(claims); n > 0 && w.code != reporter.ExitUndelivered && last != nil && !last.other && last.outcome != claims[n-1].Outcome {
 		v.fail("false", "claimed %v, but %v was written last", claims[n-1].Outcome, last.outcome)
 	}
-	if decoy := w.server.Job(namespace, "decoy"); len(decoy.Status.Conditions) > 0 {
+	if decoy := w.Server.Job(Namespace, "decoy"); len(decoy.Status.Conditions) > 0 {
 		v.fail("foreign", "the Job beside was written to")
 	}
 }
@@ -381,12 +381,12 @@ func (w *world) anonymous(by time.Duration) bool {
 	lost := w.first(func(s snapshot) bool { return s.job.lost })
 	sent := by // what is written now may have been held up
 	for _, r := range w.requests() {
-		if at := r.Time.Sub(w.began); r.Verb == "patch" && at <= by {
+		if at := r.Time.Sub(w.Began); r.Verb == "patch" && at <= by {
 			sent = at
 		}
 	}
 	for _, r := range w.requests() {
-		at, whole := r.Time.Sub(w.began), r.Fault == "" || strings.HasPrefix(r.Fault, "Proceed")
+		at, whole := r.Time.Sub(w.Began), r.Fault == "" || strings.HasPrefix(r.Fault, "Proceed")
 		if r.Code == 200 && whole && at < sent && (r.Resource == "pods" || at < lost) && r.Verb != "patch" {
 			return false
 		}
@@ -397,13 +397,13 @@ func (w *world) anonymous(by time.Duration) bool {
 func (w *world) judgeLoad(v *verdict, reqs []kubetest.Request) {
 	for i, r := range reqs {
 		if i >= fair && r.Time.Sub(reqs[i-fair].Time) < time.Minute {
-			v.fail("load", "%d requests in the minute before %s", fair, r.Time.Sub(w.began))
+			v.fail("load", "%d requests in the minute before %s", fair, r.Time.Sub(w.Began))
 			return
 		}
 	}
 }
 
 func (w *world) terminationText() string {
-	data, _ := os.ReadFile(w.last)
+	data, _ := os.ReadFile(w.Last)
 	return string(data)
 }

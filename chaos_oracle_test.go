@@ -203,7 +203,7 @@ func (w *world) ofEnding(v view, e *ending) []allowed {
 	}
 	if v.file.kind == absent {
 		return append(all, allowed{Outcome: contract.Outcome{Status: contract.False, Reason: contract.ReasonAdapterMissingResults,
-			Message: "Adapter container exited with code 0 but wrote no result file at " + w.path}})
+			Message: "Adapter container exited with code 0 but wrote no result file at " + w.Path}})
 	}
 	return append(all, unusable(v.file))
 }

@@ -24,7 +24,7 @@ var (
 // faults. Seed and index make the same scenario each time; the pauses between
 // attempts are random all the same.
 func TestChaos(t *testing.T) {
-	c, golden := defaultCase(t), suite.Load(t, suite.Contract)
+	c, golden := DefaultCase(t), suite.Load(t, suite.Contract)
 	counts := tally{}
 	t.Run("jobs", func(t *testing.T) {
 		for i := range *chaosN {
@@ -59,8 +59,8 @@ func TestChaos(t *testing.T) {
 
 func (w *world) traffic() string {
 	var b strings.Builder
-	for _, r := range w.server.Requests() {
-		fmt.Fprintf(&b, "%14s %s %s %d %s", r.Time.Sub(w.began), r.Verb, r.Resource, r.Code, r.Fault)
+	for _, r := range w.Server.Requests() {
+		fmt.Fprintf(&b, "%14s %s %s %d %s", r.Time.Sub(w.Began), r.Verb, r.Resource, r.Code, r.Fault)
 		if r.Verb == "patch" {
 			fmt.Fprintf(&b, " %v", patched(r))
 		}
@@ -102,7 +102,7 @@ func (c *tally) add(w *world, v *verdict) {
 	for f := range w.faults {
 		one("fault", f)
 	}
-	for _, r := range w.server.Requests() {
+	for _, r := range w.Server.Requests() {
 		if kind, _, _ := strings.Cut(r.Fault, ".After"); kind != "" {
 			one("fault", kind)
 		}

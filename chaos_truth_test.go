@@ -133,7 +133,7 @@ func (e *ending) state(began time.Time) *corev1.ContainerStateTerminated {
 
 // render writes it into the Pod of a reporter that began at a time.
 func (p *podTruth) render(pod *corev1.Pod, began time.Time) {
-	s := adapterStatus(pod)
+	s := AdapterStatus(pod)
 	s.State, s.LastTerminationState, s.RestartCount = corev1.ContainerState{}, corev1.ContainerState{}, p.restarts
 	for i := range pod.Status.Conditions {
 		if c := &pod.Status.Conditions[i]; p.restartingAll && c.Type == corev1.ContainersReady {

@@ -24,7 +24,7 @@ import (
 // world plays a scenario and keeps the truth: what there was to see, and since
 // when. The oracle judges the reporter by it.
 type world struct {
-	*harness
+	*Harness
 	s   *scenario
 	uid types.UID // of the Job that the Pod is for
 
@@ -64,7 +64,7 @@ type snapshot struct {
 	job  jobTruth
 }
 
-func (w *world) now() time.Duration { return time.Since(w.began) }
+func (w *world) now() time.Duration { return time.Since(w.Began) }
 
 // must is for what cannot fail: a bubble cannot be left while a reporter runs in it.
 func (w *world) must(err error) {
@@ -81,18 +81,18 @@ func (w *world) trouble(from, to time.Duration) { w.troubles = append(w.troubles
 
 // playChaos plays a scenario in a bubble.
 func playChaos(t *testing.T, c suite.Case, s *scenario) *world {
-	w := &world{harness: newHarness(t, c), s: s, faults: map[string]int{}}
+	w := &world{Harness: NewHarness(t, c), s: s, faults: map[string]int{}}
 	w.setUp()
-	w.began = time.Now()
+	w.Began = time.Now()
 	w.note()
 	next := 0
 	for ; next < len(s.events) && s.events[next].at == 0; next++ {
 		s.events[next].do(w)
 	}
-	w.start()
+	w.Start()
 	done := make(chan struct{})
 	go func() {
-		w.code = <-w.exit
+		w.code = <-w.Exit
 		w.ended = w.now()
 		close(done)
 	}()
@@ -100,7 +100,7 @@ func playChaos(t *testing.T, c suite.Case, s *scenario) *world {
 	select {
 	case <-done:
 	case <-time.After(3 * time.Hour):
-		panic(fmt.Sprintf("the reporter does not end\n%s%s", w.log, s))
+		panic(fmt.Sprintf("the reporter does not end\n%s%s", w.Log, s))
 	}
 	w.heal()
 	return w
@@ -132,17 +132,17 @@ func (w *world) runEvents(events []event, done <-chan struct{}) {
 	case <-time.After(w.s.kill - w.now()):
 		w.killed = true
 		w.releases = append(w.releases, w.now())
-		w.server.Down() // nothing that it does from here on counts
+		w.Server.Down() // nothing that it does from here on counts
 	}
 }
 
 // heal lets what is still on its way arrive.
 func (w *world) heal() {
 	w.releases = append(w.releases, w.now())
-	w.server.ClearFaults()
-	w.server.Thaw()
+	w.Server.ClearFaults()
+	w.Server.Thaw()
 	if !w.killed {
-		w.server.Up()
+		w.Server.Up()
 	}
 	time.Sleep(time.Minute)
 	synctest.Wait()
@@ -150,40 +150,40 @@ func (w *world) heal() {
 
 func (w *world) setUp() {
 	s := w.s
-	w.path = filepath.Join(filepath.Dir(w.path), "results", "adapter-result.json")
-	w.env["RESULTS_PATH"] = w.path
-	w.env["POLL_INTERVAL_SECONDS"] = fmt.Sprint(int(s.poll.Seconds()))
-	w.env["MAX_WAIT_TIME_SECONDS"] = fmt.Sprint(int(s.wait.Seconds()))
+	w.Path = filepath.Join(filepath.Dir(w.Path), "results", "adapter-result.json")
+	w.Env["RESULTS_PATH"] = w.Path
+	w.Env["POLL_INTERVAL_SECONDS"] = fmt.Sprint(int(s.poll.Seconds()))
+	w.Env["MAX_WAIT_TIME_SECONDS"] = fmt.Sprint(int(s.wait.Seconds()))
 	if !s.dirLater || s.stale != nil {
-		w.must(os.Mkdir(filepath.Dir(w.path), 0o755))
+		w.must(os.Mkdir(filepath.Dir(w.Path), 0o755))
 	}
-	w.uid = w.server.Job(namespace, jobName).UID
+	w.uid = w.Server.Job(Namespace, JobName).UID
 	w.job = jobTruth{limit: s.backoffLimit, failed: s.failed}
-	w.server.UpdateJob(namespace, jobName, func(j *batchv1.Job) {
+	w.Server.UpdateJob(Namespace, JobName, func(j *batchv1.Job) {
 		j.Spec.BackoffLimit, j.Status.Failed = &s.backoffLimit, s.failed
 		j.Status.Conditions = append(j.Status.Conditions, batchv1.JobCondition{Type: "Other", Status: corev1.ConditionTrue, Reason: "Kept"})
 	})
-	w.server.CreateJob(&batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "decoy"}})
+	w.Server.CreateJob(&batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: Namespace, Name: "decoy"}})
 	if s.stale != nil {
-		w.must(os.WriteFile(w.path, []byte(s.stale.data), 0o644))
+		w.must(os.WriteFile(w.Path, []byte(s.stale.data), 0o644))
 		w.file = *s.stale
 	}
 	w.pod = podTruth{running: true, grace: s.grace, startedAt: s.startedAt()}
-	w.began = time.Now()
-	w.updatePod(func(pod *corev1.Pod) {
+	w.Began = time.Now()
+	w.UpdatePod(func(pod *corev1.Pod) {
 		w.shape(pod)
-		w.pod.render(pod, w.began)
+		w.pod.render(pod, w.Began)
 	})
 	for _, r := range []struct {
 		lacks          bool
 		verb, resource string
 	}{{s.noWatch, "watch", "pods"}, {s.noPods, "watch", "pods"}, {s.noPods, "get", "pods"}, {s.noJobs, "get", "jobs"}} {
 		if r.lacks {
-			w.server.Deny(r.verb, r.resource)
+			w.Server.Deny(r.verb, r.resource)
 		}
 	}
-	w.server.OnPatch(func(job *batchv1.Job) {
-		c := kubeapi.Condition(job, w.kind)
+	w.Server.OnPatch(func(job *batchv1.Job) {
+		c := kubeapi.Condition(job, w.Kind)
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.writes = append(w.writes, write{at: w.now(), uid: job.UID, outcome: saidBy(c)})
@@ -236,7 +236,7 @@ func (w *world) shape(pod *corev1.Pod) {
 
 // What the adapter does.
 
-func (w *world) beside(name string) string { return filepath.Join(filepath.Dir(w.path), name) }
+func (w *world) beside(name string) string { return filepath.Join(filepath.Dir(w.Path), name) }
 
 func (w *world) sawFile(f file) {
 	f.since = w.now()
@@ -246,18 +246,18 @@ func (w *world) sawFile(f file) {
 
 // put writes a file, whatever was in its way.
 func (w *world) put(f file) {
-	if info, err := os.Lstat(w.path); err == nil && (info.IsDir() || info.Mode()&os.ModeNamedPipe != 0) {
-		w.must(os.Remove(w.path))
+	if info, err := os.Lstat(w.Path); err == nil && (info.IsDir() || info.Mode()&os.ModeNamedPipe != 0) {
+		w.must(os.Remove(w.Path))
 	}
-	w.must(os.MkdirAll(filepath.Dir(w.path), 0o755))
-	w.must(os.WriteFile(w.path, []byte(f.data), 0o644))
+	w.must(os.MkdirAll(filepath.Dir(w.Path), 0o755))
+	w.must(os.WriteFile(w.Path, []byte(f.data), 0o644))
 	w.sawFile(f)
 }
 
 // rename writes under another name first; the last name is the result file's
 // unless it is a link to this one.
 func (w *world) rename(f file, name ...string) {
-	to := w.path
+	to := w.Path
 	if len(name) > 0 {
 		to = w.beside(name[0])
 	}
@@ -267,7 +267,7 @@ func (w *world) rename(f file, name ...string) {
 }
 
 func (w *world) remove() {
-	w.must(os.Remove(w.path))
+	w.must(os.Remove(w.Path))
 	w.sawFile(file{})
 }
 
@@ -276,7 +276,7 @@ func (w *world) remove() {
 func (w *world) sigterm() {
 	w.sigterms = append(w.sigterms, w.now())
 	select {
-	case w.signals <- os.Interrupt:
+	case w.Signals <- os.Interrupt:
 	default:
 	}
 }
@@ -291,7 +291,7 @@ func (w *world) setPod(change func(p *podTruth)) {
 		w.pod.disturbedAt = w.now()
 	}
 	w.note()
-	w.updatePod(func(pod *corev1.Pod) { w.pod.render(pod, w.began) })
+	w.UpdatePod(func(pod *corev1.Pod) { w.pod.render(pod, w.Began) })
 }
 
 func (w *world) removePod() {
@@ -299,7 +299,7 @@ func (w *world) removePod() {
 	w.pod.gone = true
 	w.note()
 	w.updateJob()
-	w.server.DeletePod(namespace, podName)
+	w.Server.DeletePod(Namespace, PodName)
 }
 
 func (w *world) setJob(change func(j *jobTruth)) {
@@ -315,12 +315,12 @@ func (w *world) updateJob() {
 	if w.job.lost {
 		return
 	}
-	w.server.UpdateJob(namespace, jobName, w.job.render)
+	w.Server.UpdateJob(Namespace, JobName, w.job.render)
 }
 
 func (w *world) touchJob() {
 	if !w.lost() {
-		w.server.UpdateJob(namespace, jobName, func(j *batchv1.Job) {
+		w.Server.UpdateJob(Namespace, JobName, func(j *batchv1.Job) {
 			metav1.SetMetaDataAnnotation(&j.ObjectMeta, "touched", time.Now().String())
 		})
 	}
@@ -339,10 +339,10 @@ func (w *world) otherReport(o contract.Outcome) {
 	w.mu.Lock()
 	w.writes = append(w.writes, write{w.now(), w.uid, true, o})
 	w.mu.Unlock()
-	w.server.UpdateJob(namespace, jobName, func(j *batchv1.Job) {
-		c := kubeapi.Condition(j, w.kind)
+	w.Server.UpdateJob(Namespace, JobName, func(j *batchv1.Job) {
+		c := kubeapi.Condition(j, w.Kind)
 		if c == nil {
-			j.Status.Conditions = append(j.Status.Conditions, batchv1.JobCondition{Type: w.kind})
+			j.Status.Conditions = append(j.Status.Conditions, batchv1.JobCondition{Type: w.Kind})
 			c = &j.Status.Conditions[len(j.Status.Conditions)-1]
 		}
 		c.Status, c.Reason, c.Message = corev1.ConditionStatus(o.Status), o.Reason, o.Message
@@ -355,10 +355,10 @@ func (w *world) loseJob(anew bool) {
 	w.mu.Unlock()
 	w.note()
 	if anew {
-		w.replaceJob()
+		w.ReplaceJob()
 		return
 	}
-	w.server.DeleteJob(namespace, jobName)
+	w.Server.DeleteJob(Namespace, JobName)
 }
 
 func saidBy(c *batchv1.JobCondition) contract.Outcome {

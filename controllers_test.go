@@ -11,7 +11,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/openshift-hyperfleet/status-reporter/contract"
-	"github.com/openshift-hyperfleet/status-reporter/internal/reporter"
 	"github.com/openshift-hyperfleet/status-reporter/kubeapi"
 	"github.com/openshift-hyperfleet/status-reporter/test/apiserver"
 )
@@ -32,27 +31,22 @@ func (n *controlled) CreateJob(job *batchv1.Job) *batchv1.Job {
 }
 
 func (n *controlled) CreatePod(pod *corev1.Pod) *corev1.Pod {
-	pod = n.AdoptPod(jobName, pod.Status)
+	pod = n.AdoptPod(JobName, pod.Status)
 	n.pod = pod.Name
 	return pod
 }
 
 func (n *controlled) UpdatePod(_, _ string, change func(*corev1.Pod)) *corev1.Pod {
-	return n.Namespace.UpdatePod(namespace, n.pod, change)
+	return n.Namespace.UpdatePod(Namespace, n.pod, change)
 }
 
-func (n *controlled) DeletePod(_, _ string) { n.Namespace.DeletePod(namespace, n.pod) }
+func (n *controlled) DeletePod(_, _ string) { n.Namespace.DeletePod(Namespace, n.pod) }
 
 func (n *controlled) Env() map[string]string {
 	env := n.Namespace.Env()
 	env["POD_NAME"] = n.pod
 	return env
 }
-
-var (
-	complete = []batchv1.JobConditionType{batchv1.JobSuccessCriteriaMet, batchv1.JobComplete}
-	failed   = []batchv1.JobConditionType{batchv1.JobFailureTarget, batchv1.JobFailed}
-)
 
 // ends are those of adapters, each as what the kubelet tells of it, and what
 // the reporter and the Job controller must make of it.
@@ -64,11 +58,11 @@ var ends = []struct {
 	exit int
 	then []batchv1.JobConditionType // the Job controller's
 }{
-	{"success", goodFile, 0, good, 0, complete},
-	{"crash", "", 1, crashed, 1, failed},
+	{"success", GoodFile, 0, Good, 0, Complete},
+	{"crash", "", 1, Crashed, 1, Failed},
 	{"failure", `{"status":"failure","reason":"Quota","message":"none left"}`, 0,
-		contract.Outcome{Status: contract.False, Reason: "Quota", Message: "none left"}, 0, complete},
-	{"success, then a crash", goodFile, 1, good, 0, failed},
+		contract.Outcome{Status: contract.False, Reason: "Quota", Message: "none left"}, 0, Complete},
+	{"success, then a crash", GoodFile, 1, Good, 0, Failed},
 }
 
 // testLoad has 200 reporters write to 200 Jobs while the Job controller
@@ -76,7 +70,7 @@ var ends = []struct {
 // either writes nothing is refused.
 func testLoad(t *testing.T, cluster *apiserver.Cluster) {
 	const jobs = 200
-	c := defaultCase(t)
+	c := DefaultCase(t)
 	var (
 		all   sync.WaitGroup
 		ready sync.WaitGroup
@@ -94,22 +88,22 @@ func testLoad(t *testing.T, cluster *apiserver.Cluster) {
 			t.Run(fmt.Sprintf("%d %s", i, end.name), func(t *testing.T) { // in a goroutine each: no limit on how many run at once
 				once := sync.OnceFunc(ready.Done)
 				defer once() // even where it fails
-				r := newRig(t, c, &controlled{Namespace: cluster.Namespace(t, apiserver.Enforced), spec: func(s *batchv1.JobSpec) { *s.BackoffLimit = 0 }})
-				r.start()
+				r := NewRig(t, c, &controlled{Namespace: cluster.Namespace(t, apiserver.Enforced), spec: func(s *batchv1.JobSpec) { *s.BackoffLimit = 0 }})
+				r.Start()
 				once()
 				ready.Wait()
 
 				began := time.Now()
 				if end.file != "" {
-					r.write(end.file)
+					r.Write(end.file)
 				}
-				r.endPod(end.code)
-				r.end(end.exit)
+				r.EndPod(end.code)
+				r.End(end.exit)
 				mu.Lock()
 				took = append(took, time.Since(began))
 				mu.Unlock()
-				r.await("the Job's end", func() bool { return stand(r, end.then) })
-				r.expect(end.want.Status, end.want.Reason, end.want.Message)
+				r.Await("the Job's end", func() bool { return stand(r, end.then) })
+				r.Expect(end.want.Status, end.want.Reason, end.want.Message)
 			})
 		})
 	}
@@ -123,25 +117,9 @@ func testLoad(t *testing.T, cluster *apiserver.Cluster) {
 	}
 }
 
-// endPod ends all of the Pod's containers at once.
-func (r *rig) endPod(code int32) {
-	r.updatePod(func(pod *corev1.Pod) {
-		pod.Status.Phase = corev1.PodSucceeded
-		reason := "Completed"
-		if code != 0 {
-			pod.Status.Phase, reason = corev1.PodFailed, "Error"
-		}
-		for i := range pod.Status.ContainerStatuses {
-			s := &pod.Status.ContainerStatuses[i]
-			s.State = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: code, Reason: reason, ContainerID: s.ContainerID}}
-			s.Ready, s.Started = false, new(bool)
-		}
-	})
-}
-
 // stand tells whether all these conditions are True.
-func stand(r *rig, kinds []batchv1.JobConditionType) bool {
-	job := r.api.Job(namespace, jobName)
+func stand(r *Rig, kinds []batchv1.JobConditionType) bool {
+	job := r.API.Job(Namespace, JobName)
 	for _, kind := range kinds {
 		if c := kubeapi.Condition(job, kind); c == nil || c.Status != corev1.ConditionTrue {
 			return false
@@ -153,15 +131,15 @@ func stand(r *rig, kinds []batchv1.JobConditionType) bool {
 // testTTL has a Job removed before its report: by ttlSecondsAfterFinished 0, the
 // moment that it is Complete.
 func testTTL(t *testing.T, cluster *apiserver.Cluster) {
-	r := newRig(t, defaultCase(t), &controlled{Namespace: cluster.Namespace(t), spec: func(s *batchv1.JobSpec) { s.TTLSecondsAfterFinished = new(int32) }})
-	r.api.Deny("patch", "jobs/status") // holds the report up
-	r.start()
-	r.finish()
-	r.endPod(0)
-	r.await("the Job's removal", func() bool { return r.api.Job(namespace, jobName) == nil })
-	r.api.Allow("patch", "jobs/status")
-	r.end(reporter.ExitUndelivered)
-	if r.terminationMessage() == "" {
+	r := NewRig(t, DefaultCase(t), &controlled{Namespace: cluster.Namespace(t), spec: func(s *batchv1.JobSpec) { s.TTLSecondsAfterFinished = new(int32) }})
+	r.API.Deny("patch", "jobs/status") // holds the report up
+	r.Start()
+	r.Finish()
+	r.EndPod(0)
+	r.Await("the Job's removal", func() bool { return r.API.Job(Namespace, JobName) == nil })
+	r.API.Allow("patch", "jobs/status")
+	r.End(3)
+	if r.TerminationMessage() == "" {
 		t.Error("the termination message says nothing of the report that is lost")
 	}
 }

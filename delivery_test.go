@@ -1,8 +1,6 @@
 package main
 
 import (
-	"testing"
-	"testing/synctest"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -14,29 +12,30 @@ import (
 	"github.com/openshift-hyperfleet/status-reporter/kubeapi/kubetest"
 )
 
-// deliveryCase is a report on its way to a Job, played against both servers: here
+// Delivery is a report on its way to a Job, played against both servers: here
 // is all that a real one can be brought to. The stories have what it cannot.
-type deliveryCase struct {
-	name   string
-	before func(r *rig) // what happens before the reporter starts
-	play   func(r *rig) // what happens then; nil: finish
+type Delivery struct {
+	Name   string
+	before func(r *Rig) // what happens before the reporter starts
+	play   func(r *Rig) // what happens then; nil: finish
 	want   contract.Outcome
 	exit   int
 	keeps  []batchv1.JobConditionType // conditions that must still be True
-	alone  bool                       // it disturbs others on the same server
+	Alone  bool                       // it disturbs others on the same server
 }
 
-func deliveries() []deliveryCase {
-	deny := func(rights ...[2]string) func(r *rig) {
-		return func(r *rig) {
+// Deliveries are all of them.
+func Deliveries() []Delivery {
+	deny := func(rights ...[2]string) func(r *Rig) {
+		return func(r *Rig) {
 			for _, right := range rights {
-				r.api.Deny(right[0], right[1])
+				r.API.Deny(right[0], right[1])
 			}
 		}
 	}
-	status := func(change func(s *batchv1.JobStatus)) func(r *rig) {
-		return func(r *rig) {
-			r.api.UpdateJob(namespace, jobName, func(j *batchv1.Job) { change(&j.Status) })
+	status := func(change func(s *batchv1.JobStatus)) func(r *Rig) {
+		return func(r *Rig) {
+			r.API.UpdateJob(Namespace, JobName, func(j *batchv1.Job) { change(&j.Status) })
 		}
 	}
 	completes := status(func(s *batchv1.JobStatus) {
@@ -47,96 +46,86 @@ func deliveries() []deliveryCase {
 		s.Active, s.Failed = 0, 1
 		s.Conditions = append(s.Conditions, isTrue(batchv1.JobFailureTarget), isTrue(batchv1.JobFailed))
 	})
-	return []deliveryCase{
-		{name: "a result", want: good},
-		{name: "a crash", play: (*rig).crash, want: crashed, exit: 1},
-		{name: "to a Complete Job", play: func(r *rig) { completes(r); r.finish() }, want: good,
-			keeps: complete},
-		{name: "to a Failed Job", play: func(r *rig) { fails(r); r.crash() }, want: crashed, exit: 1,
-			keeps: failed},
-		{name: "to a Job that is Failed next", play: func(r *rig) { r.crash(); r.awaitReport(); fails(r) }, want: crashed, exit: 1,
-			keeps: failed},
-		{name: "to a suspended Job", before: status(func(s *batchv1.JobStatus) {
+	return []Delivery{
+		{Name: "a result", want: Good},
+		{Name: "a crash", play: (*Rig).Crash, want: Crashed, exit: 1},
+		{Name: "to a Complete Job", play: func(r *Rig) { completes(r); r.Finish() }, want: Good,
+			keeps: Complete},
+		{Name: "to a Failed Job", play: func(r *Rig) { fails(r); r.Crash() }, want: Crashed, exit: 1,
+			keeps: Failed},
+		{Name: "to a Job that is Failed next", play: func(r *Rig) { r.Crash(); r.AwaitReport(); fails(r) }, want: Crashed, exit: 1,
+			keeps: Failed},
+		{Name: "to a suspended Job", before: status(func(s *batchv1.JobStatus) {
 			s.Conditions = append(s.Conditions, isTrue(batchv1.JobSuspended))
-		}), want: good, keeps: []batchv1.JobConditionType{batchv1.JobSuspended}},
-		{name: "to a Job that is deleted", play: func(r *rig) { r.api.DeleteJob(namespace, jobName); r.finish() }, exit: 3},
-		{name: "to a Job that is made anew", play: func(r *rig) { r.replaceJob(); r.finish() }, exit: 3},
-		{name: "to a Job that was made anew before the start", before: (*rig).replaceJob, exit: 3},
-		{name: "an interruption to a Job that was made anew", play: func(r *rig) { r.replaceJob(); r.api.DeletePod(namespace, podName) }, exit: 3},
-		{name: "an interruption where another Pod has reported", before: status(func(s *batchv1.JobStatus) {
+		}), want: Good, keeps: []batchv1.JobConditionType{batchv1.JobSuspended}},
+		{Name: "to a Job that is deleted", play: func(r *Rig) { r.API.DeleteJob(Namespace, JobName); r.Finish() }, exit: 3},
+		{Name: "to a Job that is made anew", play: func(r *Rig) { r.ReplaceJob(); r.Finish() }, exit: 3},
+		{Name: "to a Job that was made anew before the start", before: (*Rig).ReplaceJob, exit: 3},
+		{Name: "an interruption to a Job that was made anew", play: func(r *Rig) { r.ReplaceJob(); r.API.DeletePod(Namespace, PodName) }, exit: 3},
+		{Name: "an interruption where another Pod has reported", before: status(func(s *batchv1.JobStatus) {
 			s.Conditions = append(s.Conditions, isTrue("Available"))
-		}), play: func(r *rig) { r.api.DeletePod(namespace, podName) }, exit: 143, keeps: []batchv1.JobConditionType{"Available"}},
-		{name: "an interim report, then a result", play: func(r *rig) { r.sigterm(); r.awaitReport(); r.finish() }, want: good},
-		{name: "an interim report, then a crash", play: func(r *rig) { r.sigterm(); r.awaitReport(); r.crash() }, want: crashed, exit: 1},
-		{name: "an interim report to a Job that is Failed next, then a result", play: func(r *rig) { r.sigterm(); r.awaitReport(); fails(r); r.finish() }, want: good,
-			keeps: failed},
-		{name: "an interim report, where the Pod cannot be watched, then a crash", before: deny([2]string{"watch", "pods"}),
-			play: func(r *rig) { r.sigterm(); r.awaitReport(); r.crash() }, want: crashed, exit: 1},
-		{name: "an interruption, where Pods cannot be read and another Pod has reported", before: func(r *rig) {
+		}), play: func(r *Rig) { r.API.DeletePod(Namespace, PodName) }, exit: 143, keeps: []batchv1.JobConditionType{"Available"}},
+		{Name: "an interim report, then a result", play: func(r *Rig) { r.Sigterm(); r.AwaitReport(); r.Finish() }, want: Good},
+		{Name: "an interim report, then a crash", play: func(r *Rig) { r.Sigterm(); r.AwaitReport(); r.Crash() }, want: Crashed, exit: 1},
+		{Name: "an interim report to a Job that is Failed next, then a result", play: func(r *Rig) { r.Sigterm(); r.AwaitReport(); fails(r); r.Finish() }, want: Good,
+			keeps: Failed},
+		{Name: "an interim report, where the Pod cannot be watched, then a crash", before: deny([2]string{"watch", "pods"}),
+			play: func(r *Rig) { r.Sigterm(); r.AwaitReport(); r.Crash() }, want: Crashed, exit: 1},
+		{Name: "an interruption, where Pods cannot be read and another Pod has reported", before: func(r *Rig) {
 			deny([2]string{"watch", "pods"}, [2]string{"get", "pods"})(r)
 			status(func(s *batchv1.JobStatus) { s.Conditions = append(s.Conditions, isTrue("Available")) })(r)
-		}, play: (*rig).sigterm, exit: 143, keeps: []batchv1.JobConditionType{"Available"}},
-		{name: "an end of which nothing is known", play: func(r *rig) { r.terminate(255, "Unknown") }, want: interruptedBy(contract.Unknown, "adapter container exited with code 255"), exit: 143},
-		{name: "to a Job that may be patched a little later", before: deny([2]string{"patch", "jobs/status"}), play: func(r *rig) {
-			r.finish()
-			r.settle(func() bool { return r.log.has("the report is not delivered yet; trying on") })
-			r.api.Allow("patch", "jobs/status")
-		}, want: good},
-		{name: "a crash, where the Pod cannot be watched", before: deny([2]string{"watch", "pods"}), play: (*rig).crash, want: crashed, exit: 1},
-		{name: "a result, where Pods cannot be read", before: deny([2]string{"watch", "pods"}, [2]string{"get", "pods"}), want: good},
-		{name: "a result, where the Job cannot be read", before: deny([2]string{"get", "jobs"}), want: good},
-		{name: "a result, where nothing can be read", before: deny([2]string{"watch", "pods"}, [2]string{"get", "pods"}, [2]string{"get", "jobs"}), want: good},
-		{name: "a result, with a token that is good a little later", play: func(r *rig) {
+		}, play: (*Rig).Sigterm, exit: 143, keeps: []batchv1.JobConditionType{"Available"}},
+		{Name: "an end of which nothing is known", play: func(r *Rig) { r.Terminate(255, "Unknown") }, want: InterruptedBy(contract.Unknown, "adapter container exited with code 255"), exit: 143},
+		{Name: "to a Job that may be patched a little later", before: deny([2]string{"patch", "jobs/status"}), play: func(r *Rig) {
+			r.Finish()
+			r.settle(func() bool { return r.Log.Has("the report is not delivered yet; trying on") })
+			r.API.Allow("patch", "jobs/status")
+		}, want: Good},
+		{Name: "a crash, where the Pod cannot be watched", before: deny([2]string{"watch", "pods"}), play: (*Rig).Crash, want: Crashed, exit: 1},
+		{Name: "a result, where Pods cannot be read", before: deny([2]string{"watch", "pods"}, [2]string{"get", "pods"}), want: Good},
+		{Name: "a result, where the Job cannot be read", before: deny([2]string{"get", "jobs"}), want: Good},
+		{Name: "a result, where nothing can be read", before: deny([2]string{"watch", "pods"}, [2]string{"get", "pods"}, [2]string{"get", "jobs"}), want: Good},
+		{Name: "a result, with a token that is good a little later", play: func(r *Rig) {
 			r.trouble().SpoilToken()
-			r.finish()
-			r.settle(func() bool { return r.log.has("the report is not delivered yet; trying on") })
+			r.Finish()
+			r.settle(func() bool { return r.Log.Has("the report is not delivered yet; trying on") })
 			r.trouble().NewToken()
-		}, want: good},
-		{name: "a result, after the server was started anew", alone: true, play: func(r *rig) { r.trouble().Restart(); r.finish() }, want: good},
-		{name: "a crash, after the server was started anew", alone: true, play: func(r *rig) { r.trouble().Restart(); r.crash() }, want: crashed, exit: 1},
+		}, want: Good},
+		{Name: "a result, after the server was started anew", Alone: true, play: func(r *Rig) { r.trouble().Restart(); r.Finish() }, want: Good},
+		{Name: "a crash, after the server was started anew", Alone: true, play: func(r *Rig) { r.trouble().Restart(); r.Crash() }, want: Crashed, exit: 1},
 	}
 }
 
-// TestDelivery plays the deliveries against the fake server; TestAPIServer does
-// it against a real one.
-func TestDelivery(t *testing.T) {
-	for _, d := range deliveries() {
-		t.Run(d.name, func(t *testing.T) {
-			c := defaultCase(t)
-			synctest.Test(t, func(t *testing.T) { d.run(newHarness(t, c).rig) })
-		})
-	}
-}
-
-func (d *deliveryCase) run(r *rig) {
-	t := r.t
+// Run plays it on a rig that is not started yet.
+func (d *Delivery) Run(r *Rig) {
+	t := r.T
 	if d.before != nil {
 		d.before(r)
 	}
-	if d.want == nothing { // a condition of another's may be there
+	if d.want == Nothing { // a condition of another's may be there
 		r.stands = func() bool { return false }
 	}
-	r.start()
+	r.Start()
 	if d.play == nil {
-		r.finish()
+		r.Finish()
 	} else {
 		d.play(r)
 	}
-	r.end(d.exit)
-	job := r.api.Job(namespace, jobName)
+	r.End(d.exit)
+	job := r.API.Job(Namespace, JobName)
 	for _, kind := range d.keeps {
 		if c := kubeapi.Condition(job, kind); c == nil || c.Status != corev1.ConditionTrue || c.Reason != "Kept" {
 			t.Errorf("of the Job's own conditions %s is not as it was: %+v", kind, job.Status.Conditions)
 		}
 	}
-	if d.want != nothing {
-		r.expect(d.want.Status, d.want.Reason, d.want.Message)
+	if d.want != Nothing {
+		r.Expect(d.want.Status, d.want.Reason, d.want.Message)
 		return
 	}
 	if job != nil && len(job.Status.Conditions) != len(d.keeps) {
 		t.Errorf("something was written: %+v", job.Status.Conditions)
 	}
-	if r.terminationMessage() == "" {
+	if r.TerminationMessage() == "" {
 		t.Error("the termination message says nothing of the report that is lost")
 	}
 }
@@ -145,14 +134,14 @@ func isTrue(kind batchv1.JobConditionType) batchv1.JobCondition {
 	return batchv1.JobCondition{Type: kind, Status: corev1.ConditionTrue, Reason: "Kept", LastTransitionTime: metav1.Now()}
 }
 
-// replaceJob deletes the Job and makes another one of its name.
-func (r *rig) replaceJob() {
-	old := r.api.Job(namespace, jobName)
-	r.api.DeleteJob(namespace, jobName)
+// ReplaceJob deletes the Job and makes another one of its name.
+func (r *Rig) ReplaceJob() {
+	old := r.API.Job(Namespace, JobName)
+	r.API.DeleteJob(Namespace, JobName)
 	next := &batchv1.Job{Spec: old.Spec}
-	next.Namespace, next.Name = namespace, jobName
+	next.Namespace, next.Name = Namespace, JobName
 	next.Spec.Selector, next.Spec.Template.Labels = nil, nil
-	r.api.CreateJob(next)
+	r.API.CreateJob(next)
 }
 
 // trouble is what can be made with either server.
@@ -162,11 +151,11 @@ type trouble interface {
 	Restart()
 }
 
-func (r *rig) trouble() trouble {
-	if s, ok := r.api.(*kubetest.Server); ok {
+func (r *Rig) trouble() trouble {
+	if s, ok := r.API.(*kubetest.Server); ok {
 		return fakeTrouble{s}
 	}
-	return r.api.(trouble)
+	return r.API.(trouble)
 }
 
 type fakeTrouble struct{ s *kubetest.Server }
@@ -181,3 +170,8 @@ func (f fakeTrouble) Restart() {
 	time.Sleep(5 * time.Second)
 	f.s.Up()
 }
+
+var (
+	Complete = []batchv1.JobConditionType{batchv1.JobSuccessCriteriaMet, batchv1.JobComplete}
+	Failed   = []batchv1.JobConditionType{batchv1.JobFailureTarget, batchv1.JobFailed}
+)

@@ -30,7 +30,7 @@ func TestFaultsDocument(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s is not what the tests say; run: go test -run TestFaultsDocument . -update (-want +got)\n%s", path, diff)
+		t.Errorf("%s is not what the tests say; run: go test . -run TestFaultsDocument -update (-want +got)\n%s", path, diff)
 	}
 }
 
@@ -47,11 +47,11 @@ acknowledged. What a Pod looks like at one moment is in the golden suite
 (testdata/containers).
 
 A row that says "badly" is a test for each of these answers: `)
-	for i, bad := range badAnswers {
+	for i, bad := range BadAnswers {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		b.WriteString(bad.name)
+		b.WriteString(bad.Name)
 	}
 	b.WriteString(".\n\n")
 	section := func(title, test string, rows func()) {
@@ -62,7 +62,7 @@ A row that says "badly" is a test for each of these answers: `)
 	stories := func(list []story) func() {
 		return func() {
 			for _, s := range list {
-				fmt.Fprintf(&b, "| %s | %s |\n", s.name, s.happens())
+				fmt.Fprintf(&b, "| %s | %s |\n", s.Name, ofStory(&s))
 			}
 		}
 	}
@@ -98,18 +98,19 @@ A row that says "badly" is a test for each of these answers: `)
 	return b.Bytes()
 }
 
-func (s *story) happens() string {
+// ofStory is what becomes of a story.
+func ofStory(s *story) string {
 	var text string
 	switch {
-	case s.untold:
-		text = fmt.Sprintf("nothing is told: exit %d", s.exit)
-	case s.want == nothing && s.exit != reporter.ExitUndelivered:
-		text = fmt.Sprintf("lost, and told: exit %d", s.exit)
+	case s.Untold:
+		text = fmt.Sprintf("nothing is told: exit %d", s.Exit)
+	case s.Want == nothing && s.Exit != reporter.ExitUndelivered:
+		text = fmt.Sprintf("lost, and told: exit %d", s.Exit)
 	default:
-		text = happens(s.want)
+		text = happens(s.Want)
 	}
-	if s.within > 0 {
-		text += fmt.Sprintf(", within %.0f s", s.within.Seconds())
+	if s.Within > 0 {
+		text += fmt.Sprintf(", within %.0f s", s.Within.Seconds())
 	}
 	return text
 }

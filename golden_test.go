@@ -2,8 +2,6 @@ package main
 
 import (
 	"strings"
-	"testing"
-	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -11,44 +9,36 @@ import (
 	"github.com/openshift-hyperfleet/status-reporter/testdata/suite"
 )
 
-// TestGolden plays every case of the golden suite along the whole way: a file
-// on disk, a Pod and a Job behind TLS, a condition read back from the Job.
-func TestGolden(t *testing.T) {
-	for _, c := range suite.Load(t) {
-		t.Run(c.String(), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { playGolden(newHarness(t, c).rig, c) })
-		})
-	}
-}
-
-func playGolden(r *rig, c suite.Case) {
-	t := r.t
-	r.start()
+// PlayGolden plays a case of the golden suite along the whole way: a file on disk, a
+// Pod and a Job behind TLS, a condition read back from the Job.
+func PlayGolden(r *Rig, c suite.Case) {
+	t := r.T
+	r.Start()
 	switch c.Trigger {
 	case suite.File:
 		if c.Condition.Reason == contract.ReasonInvalidResultFormat {
-			r.write(string(c.Input)) // of what was there before it, the reporter cannot know that nobody holds it open
+			r.Write(string(c.Input)) // of what was there before it, the reporter cannot know that nobody holds it open
 		}
 	case suite.Stop:
-		r.sigterm()
+		r.Sigterm()
 	case suite.Gone:
-		r.api.DeletePod(namespace, podName)
+		r.API.DeletePod(Namespace, PodName)
 	}
 	if c.NativeSidecar && c.Trigger != suite.Stop {
-		r.awaitReport()
+		r.AwaitReport()
 		select {
-		case code := <-r.exit:
+		case code := <-r.Exit:
 			t.Fatalf("a native sidecar ended before SIGTERM, with exit code %d", code)
 		default:
-			r.sigterm()
+			r.Sigterm()
 		}
 	}
-	r.end(c.ExitCode)
-	got := r.condition()
+	r.End(c.ExitCode)
+	got := r.Condition()
 	if got == nil {
 		t.Fatal("the Job carries no condition")
 	}
-	want := c.Want(r.path)
+	want := c.Want(r.Path)
 	if len(c.Names) > 0 {
 		for _, name := range c.Names {
 			if !strings.Contains(got.Message, name) {

@@ -27,7 +27,7 @@ func stopped(status contract.ConditionStatus) contract.Outcome {
 // lastTry makes this Pod the Job's last.
 func lastTry(h *harness) {
 	none := int32(0)
-	h.server.UpdateJob(namespace, jobName, func(j *batchv1.Job) { j.Spec.BackoffLimit = &none })
+	h.Server.UpdateJob(namespace, jobName, func(j *batchv1.Job) { j.Spec.BackoffLimit = &none })
 }
 
 // stops has the kubelet stop the Pod of its own, and then something happen.
@@ -36,8 +36,8 @@ func stops(before func(h *harness), after ...func(h *harness)) func(h *harness) 
 		if before != nil {
 			before(h)
 		}
-		h.run(10*time.Second + 200*time.Millisecond)
-		h.sigterm()
+		h.Run(10*time.Second + 200*time.Millisecond)
+		h.Sigterm()
 		for _, happens := range after {
 			happens(h)
 		}
@@ -49,7 +49,7 @@ func pause(d time.Duration) func(h *harness) { return func(*harness) { time.Slee
 func without(rights ...string) func(h *harness) { return func(h *harness) { deny(h, rights...) } }
 
 func endsWith(code int32, reason string) func(h *harness) {
-	return func(h *harness) { h.terminate(code, reason) }
+	return func(h *harness) { h.Terminate(code, reason) }
 }
 
 // kubeletFaults are stops of which the API shows nothing before all containers have
@@ -58,64 +58,64 @@ func kubeletFaults() []story {
 	const evicted, shutdown = time.Second, 15 * time.Second
 	quick := map[string]string{"POLL_INTERVAL_SECONDS": "1"}
 	stories := []story{
-		{name: "evicted: SIGKILL 1 s after SIGTERM", kill: evicted, want: stopped(contract.Unknown), play: stops(nil)},
-		{name: "evicted on the last try", kill: evicted, want: stopped(contract.False), play: stops(lastTry)},
-		{name: "evicted on the last try under a podFailurePolicy that ignores disruptions", kill: evicted, want: stopped(contract.False),
-			play: stops(func(h *harness) { lastTry(h); ignoresDisruptions(h) })},
-		{name: "evicted, as a native sidecar: SIGKILL 2 s after SIGTERM", kill: 2 * time.Second, want: stopped(contract.Unknown),
-			play: stops((*harness).nativeSidecar)},
-		{name: "evicted, as a native sidecar on the last try", kill: 2 * time.Second, want: stopped(contract.False),
-			play: stops(func(h *harness) { h.nativeSidecar(); lastTry(h) })},
-		{name: "the node shuts down: SIGKILL 15 s after SIGTERM", kill: shutdown, want: stopped(contract.Unknown), play: stops(nil)},
-		{name: "evicted, and the Role has no watch", kill: evicted, want: stopped(contract.Unknown), play: stops(without("watch pods"))},
-		{name: "evicted, and Pods may not be read", kill: evicted, want: stopped(contract.Unknown), play: stops(without("watch pods", "get pods"))},
-		{name: "evicted, as a native sidecar, and the Role has no watch", kill: 2 * time.Second, want: stopped(contract.Unknown),
-			play: stops(func(h *harness) { h.nativeSidecar(); deny(h, "watch pods") })},
-		{name: "evicted, and the Job may not be read, as for a minute already", kill: evicted, want: stopped(contract.False),
-			play: func(h *harness) {
+		{Name: "evicted: SIGKILL 1 s after SIGTERM", Kill: evicted, Want: stopped(contract.Unknown), Play: stops(nil)},
+		{Name: "evicted on the last try", Kill: evicted, Want: stopped(contract.False), Play: stops(lastTry)},
+		{Name: "evicted on the last try under a podFailurePolicy that ignores disruptions", Kill: evicted, Want: stopped(contract.False),
+			Play: stops(func(h *harness) { lastTry(h); ignoresDisruptions(h) })},
+		{Name: "evicted, as a native sidecar: SIGKILL 2 s after SIGTERM", Kill: 2 * time.Second, Want: stopped(contract.Unknown),
+			Play: stops((*harness).NativeSidecar)},
+		{Name: "evicted, as a native sidecar on the last try", Kill: 2 * time.Second, Want: stopped(contract.False),
+			Play: stops(func(h *harness) { h.NativeSidecar(); lastTry(h) })},
+		{Name: "the node shuts down: SIGKILL 15 s after SIGTERM", Kill: shutdown, Want: stopped(contract.Unknown), Play: stops(nil)},
+		{Name: "evicted, and the Role has no watch", Kill: evicted, Want: stopped(contract.Unknown), Play: stops(without("watch pods"))},
+		{Name: "evicted, and Pods may not be read", Kill: evicted, Want: stopped(contract.Unknown), Play: stops(without("watch pods", "get pods"))},
+		{Name: "evicted, as a native sidecar, and the Role has no watch", Kill: 2 * time.Second, Want: stopped(contract.Unknown),
+			Play: stops(func(h *harness) { h.NativeSidecar(); deny(h, "watch pods") })},
+		{Name: "evicted, and the Job may not be read, as for a minute already", Kill: evicted, Want: stopped(contract.False),
+			Play: func(h *harness) {
 				deny(h, "get jobs")
-				h.run(70 * time.Second)
-				h.sigterm()
+				h.Run(70 * time.Second)
+				h.Sigterm()
 			}},
-		{name: "evicted, and each answer comes 80 ms late", kill: evicted, want: stopped(contract.Unknown), play: stops(func(h *harness) {
-			h.server.Fault(anything, kubetest.Proceed().After(80*time.Millisecond).Forever())
+		{Name: "evicted, and each answer comes 80 ms late", Kill: evicted, Want: stopped(contract.Unknown), Play: stops(func(h *harness) {
+			h.Server.Fault(anything, kubetest.Proceed().After(80*time.Millisecond).Forever())
 		})},
-		{name: "evicted within the reporter's first second", kill: evicted, want: stopped(contract.Unknown), play: func(h *harness) {
-			h.run(300 * time.Millisecond)
-			h.sigterm()
+		{Name: "evicted within the reporter's first second", Kill: evicted, Want: stopped(contract.Unknown), Play: func(h *harness) {
+			h.Run(300 * time.Millisecond)
+			h.Sigterm()
 		}},
-		{name: "evicted, half a file is there", kill: evicted, want: stopped(contract.Unknown),
-			play: func(h *harness) {
-				h.run(9 * time.Second)
-				h.write(halfFile)
+		{Name: "evicted, half a file is there", Kill: evicted, Want: stopped(contract.Unknown),
+			Play: func(h *harness) {
+				h.Run(9 * time.Second)
+				h.Write(halfFile)
 				time.Sleep(2 * time.Second)
-				h.sigterm()
+				h.Sigterm()
 			}},
-		{name: "evicted, an empty file is there", kill: evicted, want: stopped(contract.Unknown),
-			play: stops(func(h *harness) { h.write("") })},
-		{name: "evicted, and the adapter writes when it is told to stop", kill: 2 * time.Second, env: quick, want: good,
-			play: stops(nil, pause(300*time.Millisecond), (*harness).finish)},
-		{name: "evicted, and the adapter writes after that was told", env: quick, kill: 2 * time.Second, want: good,
-			play: stops(nil, pause(600*time.Millisecond), (*harness).finish)},
-		{name: "evicted, as a native sidecar, and the adapter writes when it is told to stop", kill: 2 * time.Second, env: quick, want: good,
-			play: stops((*harness).nativeSidecar, pause(300*time.Millisecond), (*harness).finish)},
-		{name: "the node shuts down, and the adapter crashes", want: crashed, exit: 1, within: 16 * time.Second,
-			play: stops(nil, pause(5*time.Second), (*harness).crash)},
-		{name: "the node shuts down, and the adapter is killed for its memory", want: oom, exit: 1, within: 16 * time.Second,
-			play: stops(nil, pause(5*time.Second), endsWith(137, "OOMKilled"))},
-		{name: "the node shuts down, and the adapter goes with SIGTERM", exit: 143, within: 16 * time.Second,
-			want: interruptedBy(contract.Unknown, "adapter container exited with code 143"), play: stops(nil, pause(5*time.Second), endsWith(143, "Error"))},
-		{name: "SIGTERM, a deletionTimestamp 0.3 s later, and nothing more", exit: 143, within: 36 * time.Second,
-			want: interruptedBy(contract.Unknown, "the Pod is being deleted"), most: 8,
-			play: stops(nil, pause(300*time.Millisecond), func(h *harness) { h.delete(30) })},
-		{name: "SIGTERM, a deletionTimestamp 3 s later, and nothing more", exit: 143, within: 36 * time.Second,
-			want: interruptedBy(contract.Unknown, "the Pod is being deleted"), play: stops(nil, pause(3*time.Second), func(h *harness) { h.delete(30) })},
-		{name: "evicted, and another Pod's success stands", kill: evicted, want: replaced, play: stops(anotherSucceeds)},
-		{name: "evicted, and the Pod is Failed at last", exit: 143, want: interruptedBy(contract.Unknown, "Evicted: too much; adapter container exited with code 137"), within: 13 * time.Second,
-			play: stops(nil, pause(1500*time.Millisecond), func(h *harness) {
-				h.updatePod(func(pod *corev1.Pod) {
+		{Name: "evicted, an empty file is there", Kill: evicted, Want: stopped(contract.Unknown),
+			Play: stops(func(h *harness) { h.Write("") })},
+		{Name: "evicted, and the adapter writes when it is told to stop", Kill: 2 * time.Second, Env: quick, Want: good,
+			Play: stops(nil, pause(300*time.Millisecond), (*harness).Finish)},
+		{Name: "evicted, and the adapter writes after that was told", Env: quick, Kill: 2 * time.Second, Want: good,
+			Play: stops(nil, pause(600*time.Millisecond), (*harness).Finish)},
+		{Name: "evicted, as a native sidecar, and the adapter writes when it is told to stop", Kill: 2 * time.Second, Env: quick, Want: good,
+			Play: stops((*harness).NativeSidecar, pause(300*time.Millisecond), (*harness).Finish)},
+		{Name: "the node shuts down, and the adapter crashes", Want: crashed, Exit: 1, Within: 16 * time.Second,
+			Play: stops(nil, pause(5*time.Second), (*harness).Crash)},
+		{Name: "the node shuts down, and the adapter is killed for its memory", Want: oom, Exit: 1, Within: 16 * time.Second,
+			Play: stops(nil, pause(5*time.Second), endsWith(137, "OOMKilled"))},
+		{Name: "the node shuts down, and the adapter goes with SIGTERM", Exit: 143, Within: 16 * time.Second,
+			Want: interruptedBy(contract.Unknown, "adapter container exited with code 143"), Play: stops(nil, pause(5*time.Second), endsWith(143, "Error"))},
+		{Name: "SIGTERM, a deletionTimestamp 0.3 s later, and nothing more", Exit: 143, Within: 36 * time.Second,
+			Want: interruptedBy(contract.Unknown, "the Pod is being deleted"), Most: 8,
+			Play: stops(nil, pause(300*time.Millisecond), func(h *harness) { h.Delete(30) })},
+		{Name: "SIGTERM, a deletionTimestamp 3 s later, and nothing more", Exit: 143, Within: 36 * time.Second,
+			Want: interruptedBy(contract.Unknown, "the Pod is being deleted"), Play: stops(nil, pause(3*time.Second), func(h *harness) { h.Delete(30) })},
+		{Name: "evicted, and another Pod's success stands", Kill: evicted, Want: replaced, Play: stops(anotherSucceeds)},
+		{Name: "evicted, and the Pod is Failed at last", Exit: 143, Want: interruptedBy(contract.Unknown, "Evicted: too much; adapter container exited with code 137"), Within: 13 * time.Second,
+			Play: stops(nil, pause(1500*time.Millisecond), func(h *harness) {
+				h.UpdatePod(func(pod *corev1.Pod) {
 					pod.Status.Phase, pod.Status.Reason, pod.Status.Message = corev1.PodFailed, "Evicted", "too much"
-					endRun(adapterStatus(pod), 137, "Error", "")
+					EndRun(AdapterStatus(pod), 137, "Error", "")
 				})
 			})},
 	}
@@ -123,11 +123,11 @@ func kubeletFaults() []story {
 		of    string
 		match kubetest.Match
 	}{{"the Pod's reading", podReads}, {"the Job's reading", jobReads}, {"the PATCH", patches}} {
-		stories = append(stories, story{name: "the node shuts down, and " + what.of + " is answered badly once", kill: shutdown, badly: what.match,
-			want: stopped(contract.Unknown), play: func(h *harness) {
-				h.run(10 * time.Second)
-				h.badly()
-				h.sigterm()
+		stories = append(stories, story{Name: "the node shuts down, and " + what.of + " is answered badly once", Kill: shutdown, Badly: what.match,
+			Want: stopped(contract.Unknown), Play: func(h *harness) {
+				h.Run(10 * time.Second)
+				h.Badly()
+				h.Sigterm()
 			}})
 	}
 	for _, seconds := range []int64{0, 2, 10, 7200} {
@@ -135,8 +135,8 @@ func kubeletFaults() []story {
 		if seconds < 3 { // by which the time is up
 			want = interruptedBy(contract.Unknown, "the reporter received SIGTERM")
 		}
-		stories = append(stories, story{name: fmt.Sprintf("evicted, with a grace period of %d s in the Pod", seconds), kill: evicted, want: want,
-			play: stops(func(h *harness) { h.grace(seconds) })})
+		stories = append(stories, story{Name: fmt.Sprintf("evicted, with a grace period of %d s in the Pod", seconds), Kill: evicted, Want: want,
+			Play: stops(func(h *harness) { h.Grace(seconds) })})
 	}
 	return append(stories, restartFaults()...)
 }
@@ -144,7 +144,7 @@ func kubeletFaults() []story {
 // ignoresDisruptions is the policy of deploy/job.yaml: of all failures those with
 // DisruptionTarget do not count.
 func ignoresDisruptions(h *harness) {
-	h.server.UpdateJob(namespace, jobName, func(j *batchv1.Job) {
+	h.Server.UpdateJob(namespace, jobName, func(j *batchv1.Job) {
 		j.Spec.PodFailurePolicy = &batchv1.PodFailurePolicy{Rules: []batchv1.PodFailurePolicyRule{{
 			Action:          batchv1.PodFailurePolicyActionIgnore,
 			OnPodConditions: []batchv1.PodFailurePolicyOnPodConditionsPattern{{Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue}},
@@ -152,66 +152,43 @@ func ignoresDisruptions(h *harness) {
 	})
 }
 
-const restartAllCode = 42
-
-// restartRule has all of the Pod's containers started again when the adapter ends
-// with one code.
-func (h *harness) restartRule() {
-	h.updatePod(func(pod *corev1.Pod) {
-		never := corev1.ContainerRestartPolicyNever
-		c := &pod.Spec.Containers[0]
-		c.RestartPolicy = &never
-		c.RestartPolicyRules = []corev1.ContainerRestartRule{{
-			Action:    corev1.ContainerRestartRuleActionRestartAllContainers,
-			ExitCodes: &corev1.ContainerRestartRuleOnExitCodes{Operator: corev1.ContainerRestartRuleOnExitCodesOpIn, Values: []int32{restartAllCode}},
-		}}
-	})
-}
-
-// restartsAll is the kubelet's word for it while it does so.
-func (h *harness) restartsAll() {
-	h.updatePod(func(pod *corev1.Pod) {
-		pod.Status.Conditions = append(pod.Status.Conditions, corev1.PodCondition{Type: corev1.AllContainersRestarting, Status: corev1.ConditionTrue})
-	})
-}
-
 // restartFaults: that all containers are started again is no end of anything, and
 // the next reporter goes on.
 func restartFaults() []story {
-	again := endsWith(restartAllCode, "Error")
+	again := endsWith(RestartAllCode, "Error")
 	return []story{
-		{name: "all containers are started again", untold: true, exit: 143, within: 11 * time.Second,
-			play: func(h *harness) {
-				h.restartRule()
-				h.run(10 * time.Second)
+		{Name: "all containers are started again", Untold: true, Exit: 143, Within: 11 * time.Second,
+			Play: func(h *harness) {
+				h.RestartRule()
+				h.Run(10 * time.Second)
 				again(h)
 				time.Sleep(200 * time.Millisecond)
-				h.sigterm()
+				h.Sigterm()
 			}},
-		{name: "all containers are started again, which the status tells 0.8 s after SIGTERM", untold: true, exit: 143, within: 12 * time.Second,
-			play: stops((*harness).restartRule, pause(800*time.Millisecond), again)},
-		{name: "all containers are started again, of which the condition alone tells", untold: true, exit: 143, within: 12 * time.Second,
-			play: stops((*harness).restartRule, pause(300*time.Millisecond), (*harness).restartsAll)},
-		{name: "all containers are started again, and the Role has no watch", untold: true, exit: 143, within: 12 * time.Second,
-			play: stops(func(h *harness) { h.restartRule(); deny(h, "watch pods") }, pause(300*time.Millisecond), again)},
-		{name: "all containers are started again, of which the status tells 2 s late", want: stopped(contract.Unknown), exit: 143, within: 13 * time.Second,
-			play: stops((*harness).restartRule, pause(2*time.Second), again)},
-		{name: "all containers are started again, and the API server is away across the deadline", untold: true, exit: 143, env: map[string]string{"MAX_WAIT_TIME_SECONDS": "11"},
-			play: stops((*harness).restartRule, func(h *harness) { h.server.Down(); again(h) }, pause(3*time.Second), func(h *harness) { h.server.Up() })},
-		{name: "all containers are started again, and a result is there", want: good, within: 12 * time.Second,
-			play: stops((*harness).restartRule, (*harness).finish, pause(300*time.Millisecond), again)},
-		{name: "all containers are started again, and half a file is there", untold: true, exit: 143, within: 12 * time.Second,
-			play: stops((*harness).restartRule, func(h *harness) { h.write(halfFile) }, pause(300*time.Millisecond), again)},
-		{name: "a native sidecar: all containers are started again", untold: true, exit: 143, within: 12 * time.Second,
-			play: stops(func(h *harness) { h.nativeSidecar(); h.restartRule() }, pause(300*time.Millisecond), again)},
-		{name: "all containers are to be started again, and are not", want: contract.Outcome{Status: contract.False, Reason: contract.ReasonAdapterExitedWithError,
-			Message: "Adapter container exited with code 42: Error"}, exit: 1, within: 301 * time.Second,
-			play: func(h *harness) { h.restartRule(); h.run(10 * time.Second); again(h) }},
-		{name: "evicted, where a rule has all containers started again", kill: 2 * time.Second, want: stopped(contract.Unknown), play: stops((*harness).restartRule)},
-		{name: "deleted, where a rule has all containers started again, and the adapter ends with its code", exit: 1, within: 13 * time.Second,
-			want: contract.Outcome{Status: contract.False, Reason: contract.ReasonAdapterExitedWithError, Message: "Adapter container exited with code 42: Error"},
-			play: stops((*harness).restartRule, func(h *harness) { h.delete(30) }, pause(time.Second), again)},
+		{Name: "all containers are started again, which the status tells 0.8 s after SIGTERM", Untold: true, Exit: 143, Within: 12 * time.Second,
+			Play: stops((*harness).RestartRule, pause(800*time.Millisecond), again)},
+		{Name: "all containers are started again, of which the condition alone tells", Untold: true, Exit: 143, Within: 12 * time.Second,
+			Play: stops((*harness).RestartRule, pause(300*time.Millisecond), (*harness).RestartsAll)},
+		{Name: "all containers are started again, and the Role has no watch", Untold: true, Exit: 143, Within: 12 * time.Second,
+			Play: stops(func(h *harness) { h.RestartRule(); deny(h, "watch pods") }, pause(300*time.Millisecond), again)},
+		{Name: "all containers are started again, of which the status tells 2 s late", Want: stopped(contract.Unknown), Exit: 143, Within: 13 * time.Second,
+			Play: stops((*harness).RestartRule, pause(2*time.Second), again)},
+		{Name: "all containers are started again, and the API server is away across the deadline", Untold: true, Exit: 143, Env: map[string]string{"MAX_WAIT_TIME_SECONDS": "11"},
+			Play: stops((*harness).RestartRule, func(h *harness) { h.Server.Down(); again(h) }, pause(3*time.Second), func(h *harness) { h.Server.Up() })},
+		{Name: "all containers are started again, and a result is there", Want: good, Within: 12 * time.Second,
+			Play: stops((*harness).RestartRule, (*harness).Finish, pause(300*time.Millisecond), again)},
+		{Name: "all containers are started again, and half a file is there", Untold: true, Exit: 143, Within: 12 * time.Second,
+			Play: stops((*harness).RestartRule, func(h *harness) { h.Write(halfFile) }, pause(300*time.Millisecond), again)},
+		{Name: "a native sidecar: all containers are started again", Untold: true, Exit: 143, Within: 12 * time.Second,
+			Play: stops(func(h *harness) { h.NativeSidecar(); h.RestartRule() }, pause(300*time.Millisecond), again)},
+		{Name: "all containers are to be started again, and are not", Want: contract.Outcome{Status: contract.False, Reason: contract.ReasonAdapterExitedWithError,
+			Message: "Adapter container exited with code 42: Error"}, Exit: 1, Within: 301 * time.Second,
+			Play: func(h *harness) { h.RestartRule(); h.Run(10 * time.Second); again(h) }},
+		{Name: "evicted, where a rule has all containers started again", Kill: 2 * time.Second, Want: stopped(contract.Unknown), Play: stops((*harness).RestartRule)},
+		{Name: "deleted, where a rule has all containers started again, and the adapter ends with its code", Exit: 1, Within: 13 * time.Second,
+			Want: contract.Outcome{Status: contract.False, Reason: contract.ReasonAdapterExitedWithError, Message: "Adapter container exited with code 42: Error"},
+			Play: stops((*harness).RestartRule, func(h *harness) { h.Delete(30) }, pause(time.Second), again)},
 	}
 }
 
-func TestKubeletFaults(t *testing.T) { playStories(t, kubeletFaults()) }
+func TestKubeletFaults(t *testing.T) { PlayStories(t, kubeletFaults()) }

@@ -20,34 +20,34 @@ import (
 
 // piped is a child whose standard error is a pipe that the test reads, or not.
 type piped struct {
-	*child
+	*Child
 	reader, writer *os.File
 }
 
 func newPiped(t *testing.T) *piped {
-	c := newChild(t)
+	c := NewChild(t)
 	r, w, err := os.Pipe()
-	c.must(err)
+	c.Must(err)
 	t.Cleanup(func() { r.Close(); w.Close() })
-	c.env["LOG_LEVEL"] = "debug"
-	c.cmd.Stdout, c.cmd.Stderr = nil, w
+	c.Env["LOG_LEVEL"] = "debug"
+	c.Cmd.Stdout, c.Cmd.Stderr = nil, w
 	return &piped{c, r, w}
 }
 
 // follow starts the binary and waits until it is beyond its first lines.
 func (p *piped) follow() {
-	p.t.Helper()
-	p.exec()
+	p.T.Helper()
+	p.Exec()
 	p.writer.Close()
-	p.await("the Job's reading", func() bool { return len(p.server.Requests(kubetest.Match{Verb: "get", Resource: "jobs"})) > 0 })
+	p.Await("the Job's reading", func() bool { return len(p.Server.Requests(kubetest.Match{Verb: "get", Resource: "jobs"})) > 0 })
 }
 
 // fill leaves no byte of room in the pipe.
 func (p *piped) fill() {
-	p.t.Helper()
+	p.T.Helper()
 	// Opened anew, so that not to wait is this descriptor's own way.
 	f, err := syscall.Open(fmt.Sprintf("/proc/self/fd/%d", p.reader.Fd()), syscall.O_WRONLY|syscall.O_NONBLOCK, 0)
-	p.must(err)
+	p.Must(err)
 	defer syscall.Close(f)
 	for size := 4096; size > 0; {
 		if _, err := syscall.Write(f, []byte(strings.Repeat("\n", size))); err != nil {
@@ -63,45 +63,45 @@ func TestStandardErrorThatCannotBeWritten(t *testing.T) {
 		name string
 		play func(p *piped)
 	}{
-		{"its reader was never there", func(p *piped) { p.reader.Close(); p.follow(); p.rename(goodFile) }},
+		{"its reader was never there", func(p *piped) { p.reader.Close(); p.follow(); p.Rename(goodFile) }},
 		{"its reader goes, then SIGTERM, then a result", func(p *piped) {
 			p.follow()
 			p.reader.Close()
-			p.signal(syscall.SIGTERM)
-			p.rename(goodFile)
+			p.Signal(syscall.SIGTERM)
+			p.Rename(goodFile)
 		}},
-		{"its reader goes before the report", func(p *piped) { p.follow(); p.reader.Close(); p.rename(goodFile) }},
+		{"its reader goes before the report", func(p *piped) { p.follow(); p.reader.Close(); p.Rename(goodFile) }},
 		{"its reader goes while the report is on its way", func(p *piped) {
-			p.server.Fault(jobPatches, kubetest.Proceed().Do(func() { p.reader.Close() }))
+			p.Server.Fault(jobPatches, kubetest.Proceed().Do(func() { p.reader.Close() }))
 			p.follow()
-			p.rename(goodFile)
+			p.Rename(goodFile)
 		}},
-		{"full from the start", func(p *piped) { p.fill(); p.follow(); p.rename(goodFile) }},
+		{"full from the start", func(p *piped) { p.fill(); p.follow(); p.Rename(goodFile) }},
 		{"full later, then SIGTERM, then a result", func(p *piped) {
 			p.follow()
 			p.fill()
-			p.signal(syscall.SIGTERM)
-			p.rename(goodFile)
+			p.Signal(syscall.SIGTERM)
+			p.Rename(goodFile)
 		}},
 		{"full later, and the first attempt fails", func(p *piped) {
-			p.server.Fault(jobPatches, kubetest.Status(503, "", "not now"))
+			p.Server.Fault(jobPatches, kubetest.Status(503, "", "not now"))
 			p.follow()
 			p.fill()
-			p.rename(goodFile)
+			p.Rename(goodFile)
 		}},
 		{"full while the report is on its way", func(p *piped) {
-			p.server.Fault(jobPatches, kubetest.Proceed().Do(p.fill))
+			p.Server.Fault(jobPatches, kubetest.Proceed().Do(p.fill))
 			p.follow()
-			p.rename(goodFile)
+			p.Rename(goodFile)
 		}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			p := newPiped(t)
 			row.play(p)
-			if code, ran := p.wait(); code != reporter.ExitReported || ran > 30*time.Second {
+			if code, ran := p.Wait(); code != reporter.ExitReported || ran > 30*time.Second {
 				t.Errorf("exit code %d after %s", code, ran)
 			}
-			p.expect(good.Status, good.Reason, good.Message)
+			p.Expect(good.Status, good.Reason, good.Message)
 		})
 	}
 }
@@ -109,17 +109,17 @@ func TestStandardErrorThatCannotBeWritten(t *testing.T) {
 // What could not be written at first is, in order and whole, once somebody reads.
 func TestStandardErrorThatIsReadLate(t *testing.T) {
 	p := newPiped(t)
-	p.harness().nativeSidecar() // so that it is still there
+	p.Harness().NativeSidecar() // so that it is still there
 	p.fill()
 	p.follow()
-	p.rename(goodFile)
-	p.await("a report", func() bool { return p.condition() != nil })
-	go io.Copy(p.log, p.reader)
-	p.log.await(t, p.patience, func() bool { return p.log.has("reported") })
-	p.signal(syscall.SIGTERM)
-	p.end(reporter.ExitReported)
+	p.Rename(goodFile)
+	p.Await("a report", func() bool { return p.Condition() != nil })
+	go io.Copy(p.Log, p.reader)
+	p.Log.Await(t, p.Patience, func() bool { return p.Log.Has("reported") })
+	p.Signal(syscall.SIGTERM)
+	p.End(reporter.ExitReported)
 	var said []string
-	for line := range strings.Lines(strings.TrimLeft(p.log.String(), "\n")) {
+	for line := range strings.Lines(strings.TrimLeft(p.Log.String(), "\n")) {
 		var record struct{ Msg string }
 		if err := json.Unmarshal([]byte(line), &record); err != nil {
 			t.Errorf("%v: %q", err, line)
@@ -136,20 +136,20 @@ func TestStandardErrorThatIsReadLate(t *testing.T) {
 func TestStandardStreamsThatAreNotOpen(t *testing.T) {
 	for _, closed := range []string{"2>&-", "<&- >&- 2>&-"} {
 		t.Run(closed, func(t *testing.T) {
-			c := newChild(t)
-			c.cmd = exec.Command("sh", "-c", `exec "$0" `+closed, c.cmd.Path)
-			c.exec()
-			c.await("the Job's reading", func() bool { return len(c.server.Requests(kubetest.Match{Verb: "get", Resource: "jobs"})) > 0 })
+			c := NewChild(t)
+			c.Cmd = exec.Command("sh", "-c", `exec "$0" `+closed, c.Cmd.Path)
+			c.Exec()
+			c.Await("the Job's reading", func() bool { return len(c.Server.Requests(kubetest.Match{Verb: "get", Resource: "jobs"})) > 0 })
 			for fd := range 3 {
-				if name, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", c.cmd.Process.Pid, fd)); err != nil || name != os.DevNull {
+				if name, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", c.Cmd.Process.Pid, fd)); err != nil || name != os.DevNull {
 					t.Errorf("descriptor %d is %q, %v", fd, name, err)
 				}
 			}
-			c.rename(goodFile)
-			if code, _ := c.wait(); code != reporter.ExitReported {
+			c.Rename(goodFile)
+			if code, _ := c.Wait(); code != reporter.ExitReported {
 				t.Errorf("exit code %d", code)
 			}
-			c.expect(good.Status, good.Reason, good.Message)
+			c.Expect(good.Status, good.Reason, good.Message)
 		})
 	}
 }
@@ -158,29 +158,29 @@ func TestStandardStreamsThatAreNotOpen(t *testing.T) {
 func TestTerminationMessageThatHangs(t *testing.T) {
 	for _, row := range []struct {
 		name string
-		play func(c *child)
+		play func(c *Child)
 		exit int
 		last string
 	}{
-		{"a result", func(c *child) { c.rename(goodFile) }, reporter.ExitReported, `"msg":"reported"`},
-		{"a result, and the first attempt fails", func(c *child) {
-			c.server.Fault(jobPatches, kubetest.Status(503, "", "not now"))
-			c.rename(goodFile)
+		{"a result", func(c *Child) { c.Rename(goodFile) }, reporter.ExitReported, `"msg":"reported"`},
+		{"a result, and the first attempt fails", func(c *Child) {
+			c.Server.Fault(jobPatches, kubetest.Status(503, "", "not now"))
+			c.Rename(goodFile)
 		}, reporter.ExitReported, `"msg":"reported"`},
-		{"a refusal", func(c *child) {
-			c.server.Fault(jobPatches, kubetest.Status(422, "Invalid", "no").Forever())
-			c.rename(goodFile)
+		{"a refusal", func(c *Child) {
+			c.Server.Fault(jobPatches, kubetest.Status(422, "Invalid", "no").Forever())
+			c.Rename(goodFile)
 		}, reporter.ExitUndelivered, good.Message},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			c := newChild(t)
-			c.must(os.Remove(c.last))
-			c.must(syscall.Mkfifo(c.last, 0o644))
-			c.rig.start() // within the test: the binary's file has a fixed place
+			c := NewChild(t)
+			c.Must(os.Remove(c.Last))
+			c.Must(syscall.Mkfifo(c.Last, 0o644))
+			c.Rig.Start() // within the test: the binary's file has a fixed place
 			row.play(c)
-			c.end(row.exit)
-			last, err := os.ReadFile(c.last) // what it still waits with
-			c.must(err)
+			c.End(row.exit)
+			last, err := os.ReadFile(c.Last) // what it still waits with
+			c.Must(err)
 			if n := strings.Count(string(last), "\n"); n != 1 || !strings.Contains(string(last), row.last) {
 				t.Errorf("termination message: %s", last)
 			}
@@ -190,12 +190,12 @@ func TestTerminationMessageThatHangs(t *testing.T) {
 
 // TestLongTerminationMessage: the kubelet reads no more than 4096 bytes.
 func TestLongTerminationMessage(t *testing.T) {
-	bubble(t, func(h *harness) {
-		h.start()
-		h.write(`{"status":"success","reason":"` + strings.Repeat("é", 128) + `","message":"` + strings.Repeat("😀", 1024) + `"}`)
-		h.end(reporter.ExitReported)
+	Bubble(t, func(h *harness) {
+		h.Start()
+		h.Write(`{"status":"success","reason":"` + strings.Repeat("é", 128) + `","message":"` + strings.Repeat("😀", 1024) + `"}`)
+		h.End(reporter.ExitReported)
 		var line struct{ Msg, Message string }
-		text := h.terminationMessage()
+		text := h.TerminationMessage()
 		if err := json.Unmarshal([]byte(text), &line); err != nil || len(text) > 4096 {
 			t.Fatalf("%d bytes: %v", len(text), err)
 		}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"os"
-	"slices"
 	"testing"
 	"time"
 
@@ -19,15 +18,10 @@ const halfFile = `{"status":"succ`
 var invalidHalf = contract.Outcome{Status: contract.False, Reason: contract.ReasonInvalidResultFormat,
 	Message: "Failed to parse adapter result: not valid JSON: unexpected end"}
 
-func interruptedBy(status contract.ConditionStatus, why string) contract.Outcome {
-	return contract.Outcome{Status: status, Reason: contract.ReasonAdapterInterrupted,
-		Message: "Adapter was stopped before it produced results: " + why}
-}
-
 var replaced = contract.Outcome{Status: contract.True, Reason: "Replaced", Message: "by another Pod"}
 
 func anotherSucceeds(h *harness) {
-	h.server.UpdateJob(namespace, jobName, func(j *batchv1.Job) {
+	h.Server.UpdateJob(namespace, jobName, func(j *batchv1.Job) {
 		j.Status.Conditions = append(j.Status.Conditions, batchv1.JobCondition{
 			Type: "Available", Status: corev1.ConditionStatus(replaced.Status), Reason: replaced.Reason, Message: replaced.Message})
 	})
@@ -37,118 +31,118 @@ func anotherSucceeds(h *harness) {
 // Pod tells is in the golden suite.
 func podFaults() []story {
 	return []story{
-		{name: "OnFailure: crash, then success", want: good, play: func(h *harness) {
-			h.onFailure()
-			h.run(10 * time.Second)
-			h.crash()
+		{Name: "OnFailure: crash, then success", Want: good, Play: func(h *harness) {
+			h.OnFailure()
+			h.Run(10 * time.Second)
+			h.Crash()
 			time.Sleep(time.Second)
-			h.restart()
+			h.Restart()
 			time.Sleep(10 * time.Second)
-			h.finish()
+			h.Finish()
 		}},
-		{name: "OnFailure: crash loop until the timeout", want: crashed, within: 301 * time.Second, play: func(h *harness) {
-			h.onFailure()
-			h.run(10 * time.Second)
+		{Name: "OnFailure: crash loop until the timeout", Want: crashed, Within: 301 * time.Second, Play: func(h *harness) {
+			h.OnFailure()
+			h.Run(10 * time.Second)
 			for range 13 {
-				h.crash()
+				h.Crash()
 				time.Sleep(time.Second)
-				h.restart()
+				h.Restart()
 				time.Sleep(20 * time.Second)
 			}
 		}},
-		{name: "half a file, then killed for its memory", want: oom, exit: 1, within: 11 * time.Second, play: func(h *harness) {
-			h.run(10 * time.Second)
-			h.write(halfFile)
-			h.terminate(137, "OOMKilled")
+		{Name: "half a file, then killed for its memory", Want: oom, Exit: 1, Within: 11 * time.Second, Play: func(h *harness) {
+			h.Run(10 * time.Second)
+			h.Write(halfFile)
+			h.Terminate(137, "OOMKilled")
 		}},
-		{name: "half a file, then killed for its memory, and no watch tells", want: oom, exit: 1, within: 25 * time.Second, play: func(h *harness) {
+		{Name: "half a file, then killed for its memory, and no watch tells", Want: oom, Exit: 1, Within: 25 * time.Second, Play: func(h *harness) {
 			deny(h, "watch pods")
-			h.run(10 * time.Second)
-			h.write(halfFile)
+			h.Run(10 * time.Second)
+			h.Write(halfFile)
 			time.Sleep(9 * time.Second)
-			h.terminate(137, "OOMKilled")
+			h.Terminate(137, "OOMKilled")
 		}},
-		{name: "half a file, the API server down when it would be believed, then killed for its memory", want: oom, exit: 1, within: 45 * time.Second, play: func(h *harness) {
-			h.run(10 * time.Second)
-			h.write(halfFile)
-			h.server.Down()
+		{Name: "half a file, the API server down when it would be believed, then killed for its memory", Want: oom, Exit: 1, Within: 45 * time.Second, Play: func(h *harness) {
+			h.Run(10 * time.Second)
+			h.Write(halfFile)
+			h.Server.Down()
 			time.Sleep(5 * time.Second)
-			h.terminate(137, "OOMKilled")
+			h.Terminate(137, "OOMKilled")
 			time.Sleep(10 * time.Second)
-			h.server.Up()
+			h.Server.Up()
 		}},
-		{name: "crash seen, not delivered yet, and a result after all", want: good, within: 36 * time.Second, play: func(h *harness) {
-			h.run(10 * time.Second)
-			h.server.Fault(patches, kubetest.Status(500, "", "not now").Times(8))
-			h.crash()
+		{Name: "crash seen, not delivered yet, and a result after all", Want: good, Within: 36 * time.Second, Play: func(h *harness) {
+			h.Run(10 * time.Second)
+			h.Server.Fault(patches, kubetest.Status(500, "", "not now").Times(8))
+			h.Crash()
 			time.Sleep(100 * time.Millisecond)
-			h.finish()
+			h.Finish()
 		}},
-		{name: "result in the same moment as exit 1", want: good, within: 11 * time.Second, play: func(h *harness) {
-			h.run(10 * time.Second)
-			h.finish()
-			h.crash()
+		{Name: "result in the same moment as exit 1", Want: good, Within: 11 * time.Second, Play: func(h *harness) {
+			h.Run(10 * time.Second)
+			h.Finish()
+			h.Crash()
 		}},
-		{name: "result two seconds before the timeout", want: good, within: 301 * time.Second, play: func(h *harness) {
-			h.run(298 * time.Second)
-			h.finish()
+		{Name: "result two seconds before the timeout", Want: good, Within: 301 * time.Second, Play: func(h *harness) {
+			h.Run(298 * time.Second)
+			h.Finish()
 		}},
-		{name: "result in the last moment, which no poll would see", want: good, within: 301 * time.Second,
-			env: map[string]string{"POLL_INTERVAL_SECONDS": "200"}, play: func(h *harness) {
-				h.run(299 * time.Second)
-				h.finish()
+		{Name: "result in the last moment, which no poll would see", Want: good, Within: 301 * time.Second,
+			Env: map[string]string{"POLL_INTERVAL_SECONDS": "200"}, Play: func(h *harness) {
+				h.Run(299 * time.Second)
+				h.Finish()
 			}},
-		{name: "crash in the last moment, and no watch tells", want: crashed, exit: 1, within: 301 * time.Second,
-			env: map[string]string{"POLL_INTERVAL_SECONDS": "200"}, play: func(h *harness) {
+		{Name: "crash in the last moment, and no watch tells", Want: crashed, Exit: 1, Within: 301 * time.Second,
+			Env: map[string]string{"POLL_INTERVAL_SECONDS": "200"}, Play: func(h *harness) {
 				deny(h, "watch pods")
-				h.run(299 * time.Second)
-				h.crash()
+				h.Run(299 * time.Second)
+				h.Crash()
 			}},
-		{name: "timeout while the API server is down, and a result after all, which no poll would see", want: good, within: 340 * time.Second,
-			env: map[string]string{"POLL_INTERVAL_SECONDS": "200"}, play: func(h *harness) {
-				h.run(290 * time.Second)
-				h.server.Down()
+		{Name: "timeout while the API server is down, and a result after all, which no poll would see", Want: good, Within: 340 * time.Second,
+			Env: map[string]string{"POLL_INTERVAL_SECONDS": "200"}, Play: func(h *harness) {
+				h.Run(290 * time.Second)
+				h.Server.Down()
 				time.Sleep(30 * time.Second)
-				h.finish()
-				h.server.Up()
+				h.Finish()
+				h.Server.Up()
 			}},
-		{name: "a result that calls itself AdapterInterrupted, on a Job that others write to", play: func(h *harness) {
-			h.run(10 * time.Second)
-			h.server.UpdateJob(namespace, jobName, func(job *batchv1.Job) {
+		{Name: "a result that calls itself AdapterInterrupted, on a Job that others write to", Play: func(h *harness) {
+			h.Run(10 * time.Second)
+			h.Server.UpdateJob(namespace, jobName, func(job *batchv1.Job) {
 				job.Status.Conditions = append(job.Status.Conditions, batchv1.JobCondition{Type: "Available", Status: "True", Reason: "Earlier"})
 			})
-			h.write(`{"status":"failure","reason":"AdapterInterrupted","message":"by the user"}`)
-		}, want: contract.Outcome{Status: contract.False, Reason: "AdapterInterrupted", Message: "by the user"}, within: 13 * time.Second},
-		{name: "the Pod is deleted by force", want: interruptedBy(contract.Unknown, "the Pod is gone"), exit: 143, within: 12 * time.Second, play: func(h *harness) {
-			h.run(10 * time.Second)
-			h.server.DeletePod(namespace, podName)
+			h.Write(`{"status":"failure","reason":"AdapterInterrupted","message":"by the user"}`)
+		}, Want: contract.Outcome{Status: contract.False, Reason: "AdapterInterrupted", Message: "by the user"}, Within: 13 * time.Second},
+		{Name: "the Pod is deleted by force", Want: interruptedBy(contract.Unknown, "the Pod is gone"), Exit: 143, Within: 12 * time.Second, Play: func(h *harness) {
+			h.Run(10 * time.Second)
+			h.Server.DeletePod(namespace, podName)
 		}},
-		{name: "another Pod's success stands, and the adapter crashes", want: crashed, exit: 1, within: 11 * time.Second, play: func(h *harness) {
+		{Name: "another Pod's success stands, and the adapter crashes", Want: crashed, Exit: 1, Within: 11 * time.Second, Play: func(h *harness) {
 			anotherSucceeds(h)
-			h.run(10 * time.Second)
-			h.crash()
+			h.Run(10 * time.Second)
+			h.Crash()
 		}},
-		{name: "the Pod is not to be found at all, another Pod's success stands, and nothing comes in time", want: timedOut, exit: 1, play: func(h *harness) {
+		{Name: "the Pod is not to be found at all, another Pod's success stands, and nothing comes in time", Want: timedOut, Exit: 1, Play: func(h *harness) {
 			anotherSucceeds(h)
-			h.env["POD_NAME"] = "another"
-			h.run(10 * time.Second)
+			h.Env["POD_NAME"] = "another"
+			h.Run(10 * time.Second)
 		}},
-		{name: "the Pod is not to be found at all", want: good, within: 13 * time.Second, play: func(h *harness) {
-			h.server.DeletePod(namespace, podName)
-			h.run(10 * time.Second)
-			h.finish()
+		{Name: "the Pod is not to be found at all", Want: good, Within: 13 * time.Second, Play: func(h *harness) {
+			h.Server.DeletePod(namespace, podName)
+			h.Run(10 * time.Second)
+			h.Finish()
 		}},
 	}
 }
 
-func writesFailure(h *harness) { h.write(`{"status":"failure","reason":"Cancelled"}`) }
+func writesFailure(h *harness) { h.Write(`{"status":"failure","reason":"Cancelled"}`) }
 
 // outlived has an adapter end when the Pod that replaces its own has succeeded.
 func outlived(ends func(h *harness)) func(h *harness) {
 	return func(h *harness) {
-		h.run(10 * time.Second)
-		h.delete(30)
-		h.sigterm()
+		h.Run(10 * time.Second)
+		h.Delete(30)
+		h.Sigterm()
 		anotherSucceeds(h)
 		time.Sleep(5 * time.Second)
 		ends(h)
@@ -158,186 +152,186 @@ func outlived(ends func(h *harness)) func(h *harness) {
 // cutOff has an adapter end, and its Pod replaced before the server can be told.
 func cutOff(ends func(h *harness)) func(h *harness) {
 	return func(h *harness) {
-		h.run(10 * time.Second)
+		h.Run(10 * time.Second)
 		ends(h)
-		h.server.Down()
+		h.Server.Down()
 		time.Sleep(10 * time.Second)
-		h.delete(300)
+		h.Delete(300)
 		anotherSucceeds(h)
-		h.server.Up()
+		h.Server.Up()
 	}
 }
 
 // stopFaults are the ways in which a run is ended from outside.
 func stopFaults() []story {
 	return []story{
-		{name: "SIGTERM before the watch, then a result", want: good, within: 13 * time.Second, play: func(h *harness) {
-			h.sigterm()
-			h.run(10 * time.Second)
-			h.finish()
+		{Name: "SIGTERM before the watch, then a result", Want: good, Within: 13 * time.Second, Play: func(h *harness) {
+			h.Sigterm()
+			h.Run(10 * time.Second)
+			h.Finish()
 		}},
-		{name: "SIGTERM while waiting, and nothing more", want: interruptedBy(contract.Unknown, "the reporter received SIGTERM"), exit: 143, within: 36 * time.Second, play: func(h *harness) {
-			h.run(10 * time.Second)
-			h.sigterm()
+		{Name: "SIGTERM while waiting, and nothing more", Want: interruptedBy(contract.Unknown, "the reporter received SIGTERM"), Exit: 143, Within: 36 * time.Second, Play: func(h *harness) {
+			h.Run(10 * time.Second)
+			h.Sigterm()
 		}},
-		{name: "SIGTERM twice", want: good, within: 33 * time.Second, play: func(h *harness) {
-			h.run(10 * time.Second)
-			h.sigterm()
+		{Name: "SIGTERM twice", Want: good, Within: 33 * time.Second, Play: func(h *harness) {
+			h.Run(10 * time.Second)
+			h.Sigterm()
 			time.Sleep(10 * time.Second)
-			h.sigterm()
+			h.Sigterm()
 			time.Sleep(10 * time.Second)
-			h.finish()
+			h.Finish()
 		}},
-		{name: "SIGTERM with the result just written", want: good, within: 11 * time.Second, play: func(h *harness) {
-			h.run(10 * time.Second)
-			h.finish()
-			h.sigterm()
+		{Name: "SIGTERM with the result just written", Want: good, Within: 11 * time.Second, Play: func(h *harness) {
+			h.Run(10 * time.Second)
+			h.Finish()
+			h.Sigterm()
 		}},
-		{name: "SIGTERM, and the adapter writes in its grace period", want: good, within: 33 * time.Second, play: func(h *harness) {
-			h.run(10 * time.Second)
-			h.delete(30)
-			h.sigterm()
+		{Name: "SIGTERM, and the adapter writes in its grace period", Want: good, Within: 33 * time.Second, Play: func(h *harness) {
+			h.Run(10 * time.Second)
+			h.Delete(30)
+			h.Sigterm()
 			time.Sleep(20 * time.Second)
-			h.finish()
+			h.Finish()
 		}},
-		{name: "SIGTERM, and the adapter crashes in its grace period", want: crashed, exit: 1, within: 21 * time.Second, play: func(h *harness) {
-			h.run(10 * time.Second)
-			h.delete(30)
-			h.sigterm()
+		{Name: "SIGTERM, and the adapter crashes in its grace period", Want: crashed, Exit: 1, Within: 21 * time.Second, Play: func(h *harness) {
+			h.Run(10 * time.Second)
+			h.Delete(30)
+			h.Sigterm()
 			time.Sleep(10 * time.Second)
-			h.crash()
+			h.Crash()
 		}},
-		{name: "the Pod is deleted, its replacement succeeds, and then its adapter crashes", want: replaced, exit: 143, within: 16 * time.Second,
-			play: outlived((*harness).crash)},
-		{name: "the Pod is deleted, its replacement succeeds, and then its adapter writes a failure", want: replaced, exit: 143, within: 18 * time.Second,
-			play: outlived(writesFailure)},
-		{name: "the Pod is deleted, its replacement succeeds, and then its adapter does", want: good, within: 18 * time.Second,
-			play: outlived((*harness).finish)},
-		{name: "half a file, the Pod's replacement succeeds, the Pod is deleted by force, and no watch tells", want: replaced, exit: 143, play: func(h *harness) {
+		{Name: "the Pod is deleted, its replacement succeeds, and then its adapter crashes", Want: replaced, Exit: 143, Within: 16 * time.Second,
+			Play: outlived((*harness).Crash)},
+		{Name: "the Pod is deleted, its replacement succeeds, and then its adapter writes a failure", Want: replaced, Exit: 143, Within: 18 * time.Second,
+			Play: outlived(writesFailure)},
+		{Name: "the Pod is deleted, its replacement succeeds, and then its adapter does", Want: good, Within: 18 * time.Second,
+			Play: outlived((*harness).Finish)},
+		{Name: "half a file, the Pod's replacement succeeds, the Pod is deleted by force, and no watch tells", Want: replaced, Exit: 143, Play: func(h *harness) {
 			deny(h, "watch pods")
-			h.run(10 * time.Second)
-			h.write(halfFile)
+			h.Run(10 * time.Second)
+			h.Write(halfFile)
 			time.Sleep(3 * time.Second)
 			anotherSucceeds(h)
-			h.server.DeletePod(namespace, podName)
+			h.Server.DeletePod(namespace, podName)
 		}},
-		{name: "half a file, and in an outage of 60 s the Pod is removed and its replacement succeeds", want: replaced, exit: 143, play: func(h *harness) {
-			h.run(10 * time.Second)
-			h.write(halfFile)
-			h.server.Down()
+		{Name: "half a file, and in an outage of 60 s the Pod is removed and its replacement succeeds", Want: replaced, Exit: 143, Play: func(h *harness) {
+			h.Run(10 * time.Second)
+			h.Write(halfFile)
+			h.Server.Down()
 			time.Sleep(time.Minute)
 			anotherSucceeds(h)
-			h.server.DeletePod(namespace, podName)
-			h.server.Up()
+			h.Server.DeletePod(namespace, podName)
+			h.Server.Up()
 		}},
-		{name: "a failure, and in an outage of 10 s the Pod is deleted and its replacement succeeds", want: replaced, exit: 143,
-			play: cutOff(writesFailure)},
-		{name: "a crash, and in an outage of 10 s the Pod is deleted and its replacement succeeds", want: replaced, exit: 143,
-			play: cutOff((*harness).crash)},
-		{name: "SIGTERM in the middle of the PATCH", want: good, within: 25 * time.Second, play: func(h *harness) {
-			h.server.Fault(patches, kubetest.HangRequest())
-			h.run(10 * time.Second)
-			h.finish()
+		{Name: "a failure, and in an outage of 10 s the Pod is deleted and its replacement succeeds", Want: replaced, Exit: 143,
+			Play: cutOff(writesFailure)},
+		{Name: "a crash, and in an outage of 10 s the Pod is deleted and its replacement succeeds", Want: replaced, Exit: 143,
+			Play: cutOff((*harness).Crash)},
+		{Name: "SIGTERM in the middle of the PATCH", Want: good, Within: 25 * time.Second, Play: func(h *harness) {
+			h.Server.Fault(patches, kubetest.HangRequest())
+			h.Run(10 * time.Second)
+			h.Finish()
 			time.Sleep(2500 * time.Millisecond)
-			h.delete(10)
-			h.sigterm()
+			h.Delete(10)
+			h.Sigterm()
 		}},
-		{name: "SIGTERM with the API server down for 5 s", want: good, within: 28 * time.Second, play: func(h *harness) {
-			h.run(10 * time.Second)
-			h.server.Down()
-			h.finish()
-			h.sigterm()
+		{Name: "SIGTERM with the API server down for 5 s", Want: good, Within: 28 * time.Second, Play: func(h *harness) {
+			h.Run(10 * time.Second)
+			h.Server.Down()
+			h.Finish()
+			h.Sigterm()
 			time.Sleep(5 * time.Second)
-			h.server.Up()
+			h.Server.Up()
 		}},
-		{name: "SIGTERM with the API server down for good", want: nothing, exit: 3, within: 40 * time.Second, play: func(h *harness) {
-			h.run(10 * time.Second)
-			h.server.Down()
-			h.finish()
-			h.sigterm()
+		{Name: "SIGTERM with the API server down for good", Want: nothing, Exit: 3, Within: 40 * time.Second, Play: func(h *harness) {
+			h.Run(10 * time.Second)
+			h.Server.Down()
+			h.Finish()
+			h.Sigterm()
 		}},
-		{name: "SIGTERM with a grace period of 10 s on a dead connection", want: good, within: 20 * time.Second, play: func(h *harness) {
-			h.grace(10)
-			h.run(10 * time.Second)
-			h.server.FreezeConnections()
-			h.finish()
-			h.sigterm()
+		{Name: "SIGTERM with a grace period of 10 s on a dead connection", Want: good, Within: 20 * time.Second, Play: func(h *harness) {
+			h.Grace(10)
+			h.Run(10 * time.Second)
+			h.Server.FreezeConnections()
+			h.Finish()
+			h.Sigterm()
 		}},
-		{name: "SIGTERM with a grace period of 10 s on a dead connection, and no result",
-			want: interruptedBy(contract.Unknown, "the Pod is being deleted"), exit: 143, within: 20 * time.Second, play: func(h *harness) {
-				h.grace(10)
-				h.run(10 * time.Second)
-				h.server.FreezeConnections()
-				h.delete(10)
-				h.sigterm()
+		{Name: "SIGTERM with a grace period of 10 s on a dead connection, and no result",
+			Want: interruptedBy(contract.Unknown, "the Pod is being deleted"), Exit: 143, Within: 20 * time.Second, Play: func(h *harness) {
+				h.Grace(10)
+				h.Run(10 * time.Second)
+				h.Server.FreezeConnections()
+				h.Delete(10)
+				h.Sigterm()
 			}},
-		{name: "SIGTERM with a grace period of 2 s", want: interruptedBy(contract.Unknown, "the Pod is being deleted"), exit: 143, within: 12 * time.Second, play: func(h *harness) {
-			h.run(10 * time.Second)
-			h.delete(2)
-			h.sigterm()
+		{Name: "SIGTERM with a grace period of 2 s", Want: interruptedBy(contract.Unknown, "the Pod is being deleted"), Exit: 143, Within: 12 * time.Second, Play: func(h *harness) {
+			h.Run(10 * time.Second)
+			h.Delete(2)
+			h.Sigterm()
 		}},
-		{name: "SIGTERM, the Pod cannot be read, and a result in the grace period", want: good, within: 33 * time.Second, play: func(h *harness) {
+		{Name: "SIGTERM, the Pod cannot be read, and a result in the grace period", Want: good, Within: 33 * time.Second, Play: func(h *harness) {
 			deny(h, "get pods", "watch pods")
-			h.run(10 * time.Second)
-			h.sigterm()
+			h.Run(10 * time.Second)
+			h.Sigterm()
 			time.Sleep(20 * time.Second)
-			h.finish()
+			h.Finish()
 		}},
-		{name: "SIGTERM, the Pod cannot be read, another Pod's report stands, and a result in the grace period", want: good, within: 33 * time.Second, play: func(h *harness) {
+		{Name: "SIGTERM, the Pod cannot be read, another Pod's report stands, and a result in the grace period", Want: good, Within: 33 * time.Second, Play: func(h *harness) {
 			deny(h, "get pods", "watch pods")
-			h.run(10 * time.Second)
-			h.server.UpdateJob(namespace, jobName, func(job *batchv1.Job) {
+			h.Run(10 * time.Second)
+			h.Server.UpdateJob(namespace, jobName, func(job *batchv1.Job) {
 				job.Status.Conditions = []batchv1.JobCondition{{Type: "Available", Status: "False", Reason: "Earlier"}}
 			})
-			h.sigterm()
+			h.Sigterm()
 			time.Sleep(20 * time.Second)
-			h.finish()
+			h.Finish()
 		}},
-		{name: "SIGTERM, the Pod cannot be read, and nothing more", want: interruptedBy(contract.Unknown, "the reporter received SIGTERM"), exit: 143, within: 41 * time.Second, play: func(h *harness) {
+		{Name: "SIGTERM, the Pod cannot be read, and nothing more", Want: interruptedBy(contract.Unknown, "the reporter received SIGTERM"), Exit: 143, Within: 41 * time.Second, Play: func(h *harness) {
 			deny(h, "get pods", "watch pods")
-			h.run(10 * time.Second)
-			h.sigterm()
+			h.Run(10 * time.Second)
+			h.Sigterm()
 		}},
-		{name: "SIGTERM, the Pod cannot be read, an early report, then a fault whose write is not acknowledged, and the fault goes away",
-			want: interruptedBy(contract.Unknown, "the reporter received SIGTERM"), exit: 143, within: 41 * time.Second, play: func(h *harness) {
+		{Name: "SIGTERM, the Pod cannot be read, an early report, then a fault whose write is not acknowledged, and the fault goes away",
+			Want: interruptedBy(contract.Unknown, "the reporter received SIGTERM"), Exit: 143, Within: 41 * time.Second, Play: func(h *harness) {
 				deny(h, "get pods", "watch pods")
-				h.run(10 * time.Second)
-				h.sigterm()
-				h.awaitReport()
-				h.server.Fault(patches, kubetest.LoseAnswer(), kubetest.Status(503, metav1.StatusReasonServiceUnavailable, "busy").Forever())
-				h.write(halfFile)
-				h.await("the fault", func() bool { return h.condition().Reason == contract.ReasonInvalidResultFormat })
-				if err := os.Remove(h.path); err != nil {
-					h.t.Fatal(err)
+				h.Run(10 * time.Second)
+				h.Sigterm()
+				h.AwaitReport()
+				h.Server.Fault(patches, kubetest.LoseAnswer(), kubetest.Status(503, metav1.StatusReasonServiceUnavailable, "busy").Forever())
+				h.Write(halfFile)
+				h.Await("the fault", func() bool { return h.Condition().Reason == contract.ReasonInvalidResultFormat })
+				if err := os.Remove(h.Path); err != nil {
+					h.T.Fatal(err)
 				}
 				time.Sleep(time.Second)
-				h.server.ClearFaults()
+				h.Server.ClearFaults()
 			}},
-		{name: "a deletionTimestamp without SIGTERM, and a result in the grace period", want: good, within: 33 * time.Second, play: func(h *harness) {
-			h.run(10 * time.Second)
-			h.delete(30)
+		{Name: "a deletionTimestamp without SIGTERM, and a result in the grace period", Want: good, Within: 33 * time.Second, Play: func(h *harness) {
+			h.Run(10 * time.Second)
+			h.Delete(30)
 			time.Sleep(20 * time.Second)
-			h.finish()
+			h.Finish()
 		}},
-		{name: "a deletionTimestamp without SIGTERM, and nothing more", want: interruptedBy(contract.Unknown, "the Pod is being deleted"), exit: 143, within: 36 * time.Second, play: func(h *harness) {
-			h.run(10 * time.Second)
-			h.delete(30)
+		{Name: "a deletionTimestamp without SIGTERM, and nothing more", Want: interruptedBy(contract.Unknown, "the Pod is being deleted"), Exit: 143, Within: 36 * time.Second, Play: func(h *harness) {
+			h.Run(10 * time.Second)
+			h.Delete(30)
 		}},
-		{name: "half a file, the Pod deleted with a grace period of 10 s, and each answer comes 1.2 s late", want: invalidHalf, exit: 1, within: 32 * time.Second, play: func(h *harness) {
-			h.server.Fault(anything, kubetest.Proceed().After(1200*time.Millisecond).Forever())
-			h.run(20 * time.Second)
-			h.write(halfFile)
+		{Name: "half a file, the Pod deleted with a grace period of 10 s, and each answer comes 1.2 s late", Want: invalidHalf, Exit: 1, Within: 32 * time.Second, Play: func(h *harness) {
+			h.Server.Fault(anything, kubetest.Proceed().After(1200*time.Millisecond).Forever())
+			h.Run(20 * time.Second)
+			h.Write(halfFile)
 			time.Sleep(3 * time.Second)
-			h.delete(10)
-			h.sigterm()
+			h.Delete(10)
+			h.Sigterm()
 		}},
-		{name: "half a file, then SIGTERM and nothing more", exit: 1, within: 36 * time.Second,
-			want: invalidHalf, play: func(h *harness) {
-				h.run(10 * time.Second)
-				h.write(halfFile)
+		{Name: "half a file, then SIGTERM and nothing more", Exit: 1, Within: 36 * time.Second,
+			Want: invalidHalf, Play: func(h *harness) {
+				h.Run(10 * time.Second)
+				h.Write(halfFile)
 				time.Sleep(time.Second)
-				h.delete(10)
-				h.sigterm()
+				h.Delete(10)
+				h.Sigterm()
 			}},
 	}
 }
@@ -345,94 +339,57 @@ func stopFaults() []story {
 // sidecarFaults are those of a reporter that is a native sidecar.
 func sidecarFaults() []story {
 	return []story{
-		{name: "native sidecar: stays after an early report until SIGTERM", want: good, within: 71 * time.Second, play: func(h *harness) {
-			h.nativeSidecar()
-			h.run(10 * time.Second)
-			h.finish()
+		{Name: "native sidecar: stays after an early report until SIGTERM", Want: good, Within: 71 * time.Second, Play: func(h *harness) {
+			h.NativeSidecar()
+			h.Run(10 * time.Second)
+			h.Finish()
 			time.Sleep(time.Minute)
-			h.sigterm()
+			h.Sigterm()
 		}},
-		{name: "native sidecar: SIGTERM a moment before the adapter's crash is told", want: crashed, exit: 1, within: 11 * time.Second, play: func(h *harness) {
-			h.nativeSidecar()
-			h.run(10 * time.Second)
-			h.sigterm()
+		{Name: "native sidecar: SIGTERM a moment before the adapter's crash is told", Want: crashed, Exit: 1, Within: 11 * time.Second, Play: func(h *harness) {
+			h.NativeSidecar()
+			h.Run(10 * time.Second)
+			h.Sigterm()
 			time.Sleep(34 * time.Millisecond)
-			h.crash()
+			h.Crash()
 		}},
-		{name: "native sidecar: SIGTERM a moment before the adapter's crash, and no watch tells", want: crashed, exit: 1, within: 20 * time.Second, play: func(h *harness) {
-			h.nativeSidecar()
-			h.grace(10)
+		{Name: "native sidecar: SIGTERM a moment before the adapter's crash, and no watch tells", Want: crashed, Exit: 1, Within: 20 * time.Second, Play: func(h *harness) {
+			h.NativeSidecar()
+			h.Grace(10)
 			deny(h, "watch pods")
-			h.run(10 * time.Second)
-			h.sigterm()
+			h.Run(10 * time.Second)
+			h.Sigterm()
 			time.Sleep(34 * time.Millisecond)
-			h.crash()
+			h.Crash()
 		}},
-		{name: "native sidecar: the Pod is deleted, and the adapter uses up its grace period", exit: 143, within: 41 * time.Second,
-			want: interruptedBy(contract.Unknown, "the Pod is being deleted"), play: func(h *harness) {
-				h.nativeSidecar()
-				h.run(10 * time.Second)
-				h.delete(30)
+		{Name: "native sidecar: the Pod is deleted, and the adapter uses up its grace period", Exit: 143, Within: 41 * time.Second,
+			Want: interruptedBy(contract.Unknown, "the Pod is being deleted"), Play: func(h *harness) {
+				h.NativeSidecar()
+				h.Run(10 * time.Second)
+				h.Delete(30)
 				time.Sleep(30 * time.Second)
-				h.sigterm()
+				h.Sigterm()
 			}},
-		{name: "native sidecar: the Pod is deleted, and the adapter writes in its grace period", want: good, within: 33 * time.Second, play: func(h *harness) {
-			h.nativeSidecar()
-			h.run(10 * time.Second)
-			h.delete(30)
+		{Name: "native sidecar: the Pod is deleted, and the adapter writes in its grace period", Want: good, Within: 33 * time.Second, Play: func(h *harness) {
+			h.NativeSidecar()
+			h.Run(10 * time.Second)
+			h.Delete(30)
 			time.Sleep(20 * time.Second)
-			h.finish()
+			h.Finish()
 			time.Sleep(100 * time.Millisecond)
-			h.sigterm()
+			h.Sigterm()
 		}},
-		{name: "native sidecar: SIGTERM on a Pod that is being deleted: no time to observe", exit: 143, within: 12 * time.Second,
-			want: interruptedBy(contract.Unknown, "the Pod is being deleted"), play: func(h *harness) {
-				h.nativeSidecar()
-				h.run(10 * time.Second)
-				h.sigterm()
+		{Name: "native sidecar: SIGTERM on a Pod that is being deleted: no time to observe", Exit: 143, Within: 12 * time.Second,
+			Want: interruptedBy(contract.Unknown, "the Pod is being deleted"), Play: func(h *harness) {
+				h.NativeSidecar()
+				h.Run(10 * time.Second)
+				h.Sigterm()
 				time.Sleep(10 * time.Millisecond)
-				h.delete(30)
+				h.Delete(30)
 			}},
 	}
 }
 
-func (h *harness) onFailure() {
-	h.updatePod(func(pod *corev1.Pod) { pod.Spec.RestartPolicy = corev1.RestartPolicyOnFailure })
-}
-
-// restart is the kubelet's after a crash.
-func (h *harness) restart() {
-	h.updatePod(func(pod *corev1.Pod) { beginRun(adapterStatus(pod)) })
-}
-
-func (h *harness) grace(seconds int64) {
-	h.updatePod(func(pod *corev1.Pod) { pod.Spec.TerminationGracePeriodSeconds = &seconds })
-}
-
-// delete is the API server's part of a graceful deletion.
-func (h *harness) delete(seconds int64) {
-	h.updatePod(func(pod *corev1.Pod) {
-		at := metav1.NewTime(time.Now().Add(time.Duration(seconds) * time.Second))
-		pod.DeletionTimestamp, pod.DeletionGracePeriodSeconds = &at, &seconds
-	})
-}
-
-// nativeSidecar makes the reporter an init container that always restarts.
-func (h *harness) nativeSidecar() {
-	h.updatePod(func(pod *corev1.Pod) {
-		always := corev1.ContainerRestartPolicyAlways
-		c := &pod.Spec.Containers
-		i := slices.IndexFunc(*c, func(c corev1.Container) bool { return c.Name == "status-reporter" })
-		pod.Spec.InitContainers = append(pod.Spec.InitContainers, (*c)[i])
-		pod.Spec.InitContainers[len(pod.Spec.InitContainers)-1].RestartPolicy = &always
-		*c = slices.Delete(*c, i, i+1)
-		st := &pod.Status
-		i = slices.IndexFunc(st.ContainerStatuses, func(s corev1.ContainerStatus) bool { return s.Name == "status-reporter" })
-		st.InitContainerStatuses = append(st.InitContainerStatuses, st.ContainerStatuses[i])
-		st.ContainerStatuses = slices.Delete(st.ContainerStatuses, i, i+1)
-	})
-}
-
-func TestPodFaults(t *testing.T)     { playStories(t, podFaults()) }
-func TestStopFaults(t *testing.T)    { playStories(t, stopFaults()) }
-func TestSidecarFaults(t *testing.T) { playStories(t, sidecarFaults()) }
+func TestPodFaults(t *testing.T)     { PlayStories(t, podFaults()) }
+func TestStopFaults(t *testing.T)    { PlayStories(t, stopFaults()) }
+func TestSidecarFaults(t *testing.T) { PlayStories(t, sidecarFaults()) }

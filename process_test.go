@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -9,7 +8,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -18,141 +16,64 @@ import (
 
 	"github.com/openshift-hyperfleet/status-reporter/contract"
 	"github.com/openshift-hyperfleet/status-reporter/internal/reporter"
-	"github.com/openshift-hyperfleet/status-reporter/kubeapi/kubetest"
 )
 
 // The tests of this file run the real binary as a process, in real time:
 // signals, file events, users and memory are the kernel's.
 
-var buildDir string // removed by TestMain
-
-var buildBinary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "status-reporter-test-")
-	if err != nil {
-		return "", err
-	}
-	buildDir = dir
-	binary := filepath.Join(dir, "status-reporter")
-	build := exec.Command("go", "build", "-o", binary, ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w: %s", err, out)
-	}
-	return binary, os.Chmod(dir, 0o755) // other users run it as well
-})
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if buildDir != "" {
-		os.RemoveAll(buildDir)
-	}
-	os.Exit(code)
-}
-
-// child is the binary as a process beside a server on loopback.
-type child struct {
-	*adapter
-	server *kubetest.Server
-	cmd    *exec.Cmd
-}
-
-func newChild(t *testing.T) *child {
-	t.Helper()
-	binary, err := buildBinary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := kubetest.New(t)
-	c := &child{server: server, cmd: exec.Command(binary)}
-	c.adapter = newAdapter(newRig(t, defaultCase(t), server), nil)
-	c.env["LOG_LEVEL"] = "info"
-	c.cmd.Stdout, c.cmd.Stderr = c.log, c.log
-	c.cmd.WaitDelay = time.Second
-	return c
-}
-
-// start runs the binary and waits until it follows the adapter.
-func (c *child) start() {
-	c.t.Helper()
-	c.exec()
-	c.log.await(c.t, c.patience, func() bool { return c.log.has("following the adapter") })
-}
-
-func (c *child) exec() {
-	c.t.Helper()
-	for k, v := range c.env {
-		c.cmd.Env = append(c.cmd.Env, k+"="+v)
-	}
-	c.began = time.Now()
-	c.must(c.cmd.Start())
-	c.t.Cleanup(func() { c.cmd.Process.Kill(); c.cmd.Wait() })
-	go func() {
-		var exit *exec.ExitError
-		if err := c.cmd.Wait(); err != nil && !errors.As(err, &exit) {
-			c.t.Error(err)
-		}
-		c.exit <- c.cmd.ProcessState.ExitCode()
-	}()
-}
-
-func (c *child) signal(s os.Signal) {
-	c.t.Helper()
-	c.must(c.cmd.Process.Signal(s))
-}
-
-func (c *child) harness() *harness { return &harness{rig: c.rig, server: c.server} }
+func TestMain(m *testing.M) { os.Exit(Main(m)) }
 
 func TestProcess(t *testing.T) {
 	for _, row := range []struct {
 		name string
-		play func(c *child)
+		play func(c *Child)
 		want contract.Outcome
 		exit int
 	}{
-		{"result", func(c *child) { c.start(); c.rename(goodFile) }, good, 0},
-		{"crash", func(c *child) { c.start(); c.harness().crash() }, crashed, 1},
-		{"result, then SIGTERM", func(c *child) { c.start(); c.rename(goodFile); c.signal(syscall.SIGTERM) }, good, 0},
-		{"SIGTERM twice, then a result", func(c *child) {
-			c.start()
-			c.signal(syscall.SIGTERM)
-			c.log.await(c.t, c.patience, func() bool { return c.log.has("told to stop") })
-			c.signal(syscall.SIGTERM)
-			c.rename(goodFile)
-		}, good, 0},
-		{"SIGTERM at once, then a result", func(c *child) {
-			c.exec()
-			c.signal(syscall.SIGTERM) // may come before the program's first line, and then ends it
-			c.rename(goodFile)
-		}, good, 0},
-		{"stopped (SIGSTOP) across the deadline, the result written meanwhile", func(c *child) {
-			c.env["MAX_WAIT_TIME_SECONDS"], c.env["POLL_INTERVAL_SECONDS"] = "2", "1"
-			c.start()
-			c.signal(syscall.SIGSTOP)
+		{"result", func(c *Child) { c.Start(); c.Rename(GoodFile) }, Good, 0},
+		{"crash", func(c *Child) { c.Start(); c.Harness().Crash() }, Crashed, 1},
+		{"result, then SIGTERM", func(c *Child) { c.Start(); c.Rename(GoodFile); c.Signal(syscall.SIGTERM) }, Good, 0},
+		{"SIGTERM twice, then a result", func(c *Child) {
+			c.Start()
+			c.Signal(syscall.SIGTERM)
+			c.Log.Await(c.T, c.Patience, func() bool { return c.Log.Has("told to stop") })
+			c.Signal(syscall.SIGTERM)
+			c.Rename(GoodFile)
+		}, Good, 0},
+		{"SIGTERM at once, then a result", func(c *Child) {
+			c.Exec()
+			c.Signal(syscall.SIGTERM) // may come before the program's first line, and then ends it
+			c.Rename(GoodFile)
+		}, Good, 0},
+		{"stopped (SIGSTOP) across the deadline, the result written meanwhile", func(c *Child) {
+			c.Env["MAX_WAIT_TIME_SECONDS"], c.Env["POLL_INTERVAL_SECONDS"] = "2", "1"
+			c.Start()
+			c.Signal(syscall.SIGSTOP)
 			time.Sleep(2 * time.Second) // real time is the point
-			c.rename(goodFile)
-			c.signal(syscall.SIGCONT)
-		}, good, 0},
-		{"a proxy in the environment", func(c *child) {
+			c.Rename(GoodFile)
+			c.Signal(syscall.SIGCONT)
+		}, Good, 0},
+		{"a proxy in the environment", func(c *Child) {
 			for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"} {
-				c.env[name] = "http://127.0.0.1:1"
+				c.Env[name] = "http://127.0.0.1:1"
 			}
-			c.start()
-			c.rename(goodFile)
-		}, good, 0},
+			c.Start()
+			c.Rename(GoodFile)
+		}, Good, 0},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			c := newChild(t)
+			c := NewChild(t)
 			row.play(c)
 			if row.name == "SIGTERM at once, then a result" {
-				if code, _ := c.wait(); code == -1 {
+				if code, _ := c.Wait(); code == -1 {
 					t.Skip("SIGTERM came before the program's first line")
 				} else if code != 0 {
 					t.Errorf("exit code %d", code)
 				}
 			} else {
-				c.end(row.exit)
+				c.End(row.exit)
 			}
-			c.expect(row.want.Status, row.want.Reason, row.want.Message)
+			c.Expect(row.want.Status, row.want.Reason, row.want.Message)
 		})
 	}
 }
@@ -163,46 +84,46 @@ func TestUnreadableFile(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("needs root, to run the reporter as another user")
 	}
-	c := newChild(t)
-	for _, dir := range []string{filepath.Dir(c.dir), c.server.ServiceAccountDir()} {
+	c := NewChild(t)
+	for _, dir := range []string{filepath.Dir(c.Dir), c.Server.ServiceAccountDir()} {
 		for d := dir; d != os.TempDir() && d != "/"; d = filepath.Dir(d) {
-			c.must(os.Chmod(d, 0o755))
+			c.Must(os.Chmod(d, 0o755))
 		}
 	}
-	c.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65532, Gid: 65532}}
-	c.env["POLL_INTERVAL_SECONDS"] = "200"
-	c.start()
-	c.put(c.in(".tmp"), goodFile)
-	c.must(os.Chmod(c.in(".tmp"), 0o600))
-	c.must(os.Rename(c.in(".tmp"), c.path))
-	c.must(os.Chmod(c.path, 0o644))
-	if ran := c.end(reporter.ExitReported); ran > 30*time.Second {
+	c.Cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65532, Gid: 65532}}
+	c.Env["POLL_INTERVAL_SECONDS"] = "200"
+	c.Start()
+	c.Put(c.In(".tmp"), GoodFile)
+	c.Must(os.Chmod(c.In(".tmp"), 0o600))
+	c.Must(os.Rename(c.In(".tmp"), c.Path))
+	c.Must(os.Chmod(c.Path, 0o644))
+	if ran := c.End(reporter.ExitReported); ran > 30*time.Second {
 		t.Errorf("took %s", ran)
 	}
-	c.expect(good.Status, good.Reason, good.Message)
+	c.Expect(Good.Status, Good.Reason, Good.Message)
 }
 
 // TestMemory: whatever the adapter does to its file, the reporter stays within
 // the 32 MiB that its container has.
 func TestMemory(t *testing.T) {
-	c := newChild(t)
-	c.harness().nativeSidecar() // so that it is still there to be measured
-	c.start()
+	c := NewChild(t)
+	c.Harness().NativeSidecar() // so that it is still there to be measured
+	c.Start()
 	big := `{"status":"success","details":[` + strings.Repeat(`{"a":[1,2,3]},`, contract.MaxFileSize/14-10)
 	for range 100 {
-		c.write(big) // half a document of a megabyte, again and again
-		c.put(c.in("other"), big)
+		c.Write(big) // half a document of a megabyte, again and again
+		c.Put(c.In("other"), big)
 	}
-	c.server.UpdatePod(namespace, podName, func(pod *corev1.Pod) {
+	c.Server.UpdatePod(Namespace, PodName, func(pod *corev1.Pod) {
 		pod.Annotations = map[string]string{"large": strings.Repeat("x", 1<<20)}
 	})
-	c.write(goodFile)
-	c.awaitReport()
-	if most := peak(t, c.cmd.Process.Pid); most > 30<<20 {
+	c.Write(GoodFile)
+	c.AwaitReport()
+	if most := peak(t, c.Cmd.Process.Pid); most > 30<<20 {
 		t.Errorf("peak memory %d bytes", most)
 	}
-	c.signal(syscall.SIGTERM)
-	c.end(reporter.ExitReported)
+	c.Signal(syscall.SIGTERM)
+	c.End(reporter.ExitReported)
 }
 
 // peak is the most memory that a process has had resident, in bytes.
@@ -218,4 +139,35 @@ func peak(t *testing.T, pid int) int {
 		t.Fatal(err)
 	}
 	return kib << 10
+}
+
+// TestCommandsHeedSignals while they wait for standard input.
+func TestCommandsHeedSignals(t *testing.T) {
+	binary, err := Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"validate", "-"}, {"write", "-status", "success", "-path", t.TempDir() + "/r", "-message-file", "-"}} {
+		cmd := exec.Command(binary, args...)
+		in, err := cmd.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		// What the pipe does not hold has been read: the command is past its start.
+		if _, err := in.Write(make([]byte, 100<<10)); err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		late := time.AfterFunc(time.Minute, func() { cmd.Process.Kill() })
+		cmd.Wait()
+		late.Stop()
+		if s := cmd.ProcessState.Sys().(syscall.WaitStatus); s.Signal() != syscall.SIGTERM {
+			t.Errorf("%v ended with %v", args, cmd.ProcessState)
+		}
+	}
 }

@@ -32,7 +32,7 @@ func testUpgrade(t *testing.T, cluster *apiserver.Cluster) {
 	for _, step := range upgrade {
 		n.ApplyRBAC(step.rbac)
 		t.Run(step.name, func(t *testing.T) { testUpgraded(t, n, step.job) })
-		n.DeleteJob(namespace, jobName)
+		n.DeleteJob(Namespace, JobName)
 	}
 }
 
@@ -46,18 +46,18 @@ func testUpgraded(t *testing.T, n *apiserver.Namespace, manifest string) {
 		t.Fatal(err)
 	}
 	c := &controlled{Namespace: n, spec: func(s *batchv1.JobSpec) { *s = job.Spec }}
-	r := newRig(t, defaultCase(t), c)
-	pod := n.Pod(namespace, n.PodName())
+	r := NewRig(t, DefaultCase(t), c)
+	pod := n.Pod(Namespace, n.PodName())
 	for _, container := range pod.Spec.Containers {
 		if container.Name == "status-reporter" && !mountsToken(container) {
-			r.env["SERVICE_ACCOUNT_DIR"] = t.TempDir() // as the container would find it
+			r.Env["SERVICE_ACCOUNT_DIR"] = t.TempDir() // as the container would find it
 		}
 	}
-	r.start()
-	r.finish()
-	r.awaitReport()
-	r.end(0)
-	r.expect(good.Status, good.Reason, good.Message)
+	r.Start()
+	r.Finish()
+	r.AwaitReport()
+	r.End(0)
+	r.Expect(Good.Status, Good.Reason, Good.Message)
 }
 
 func mountsToken(c corev1.Container) bool {
