@@ -151,7 +151,7 @@ test-examples: binary ## Run the golden suite's examples in Python and shell, as
 .PHONY: test-apiserver
 test-apiserver: ## Golden suite, deliveries, 200 Jobs, the policies and the fake's fidelity on a real kube-apiserver: KUBEBUILDER_ASSETS, else built once
 	@dirs=$$(go run ./test/apiserver/assets); \
-	STATUS_REPORTER_APISERVER=$$dirs go test -count=1 -p 1 -parallel 16 -timeout 20m -v -run '^(TestAPIServer|TestFidelity|TestPolicies)$$' . ./test/apiserver | \
+	STATUS_REPORTER_APISERVER=$$dirs go test -count=1 -p 1 -parallel 16 -timeout 20m -v -run '^(TestAPIServer|TestFidelity|TestPolicies)$$' ./test/apiserver | \
 	  grep --line-buffered -vE '^ *(=== |--- PASS: [^/]+/[^/]+/)'
 
 .PHONY: e2e
@@ -160,7 +160,7 @@ e2e: ## Real Jobs on the cluster of KUBECONFIG, with IMAGE within reach of its n
 
 .PHONY: chaos
 chaos: ## Play N Jobs with random adapters, faults and stops, drawn from SEED; ONLY plays one of them and tells its story
-	go test -count=1 -timeout 60m -v -run '^TestChaos$$' . -chaos.n=$(or $(N),500) -chaos.seed=$(or $(SEED),1) $(if $(ONLY),-chaos.only=$(ONLY)) | \
+	go test -count=1 -timeout 60m -v -run '^TestChaos$$' ./test/chaos -chaos.n=$(or $(N),500) -chaos.seed=$(or $(SEED),1) $(if $(ONLY),-chaos.only=$(ONLY)) | \
 	  grep --line-buffered -vE '^ *(=== |--- PASS: TestChaos/)'
 
 # Without the race detector: the state is pure.
