@@ -46,8 +46,8 @@ CYCLONEDX   := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
 TOOL_MODULES := $(patsubst %/go.mod,%,$(wildcard hack/*/go.mod test/*/*/go.mod))
 
 .PHONY: help
-help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z.-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+help: ## List the targets, by what they are for
+	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[A-Za-z0-9._-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ##@ Build
 
@@ -117,6 +117,28 @@ mod-tidy: ## Tidy and verify the modules
 
 ##@ Check
 
+.PHONY: fmt
+fmt: ## Format the code
+	gofmt -s -w .
+
+.PHONY: lint
+lint: ## gofmt, go vet, staticcheck
+	@unformatted=$$(gofmt -s -l .); [[ -z $$unformatted ]] || { printf 'not formatted (make fmt):\n%s\n' "$$unformatted"; exit 1; }
+	go vet ./...
+	go run $(STATICCHECK) ./...
+
+# What takes longer plays the whole program, or needs it built.
+UNITS = $(shell go list ./... | grep -vE '/test/(apiserver|bench|chaos|e2e|faults|golden|program)|/kubetest/try$$')
+
+.PHONY: check
+check: lint ## In under a minute what an edit needs: lint, and the unit tests without the race detector
+	go test $(UNITS)
+
+.PHONY: verify
+verify: lint test ## lint + test
+
+##@ Test
+
 .PHONY: test
 test: ## Run all tests, with the race detector where there is a C compiler, and explore
 	$(if $(RACE),,@echo 'no C compiler: testing without the race detector')
@@ -144,9 +166,15 @@ test-dockerfile: ## Build the Dockerfile for real, with buildah and stand-ins fo
 test-schema: ## Compare the golden suite's JSON Schema with the parser, by a validator of its own module
 	cd hack/schematest && go vet ./... && go test ./...
 
+.PHONY: test-workflows
+test-workflows: ## Check .github/workflows
+	go run $(ACTIONLINT) -color=false
+
 .PHONY: test-examples
 test-examples: binary ## Run the golden suite's examples in Python and shell, as far as the machine has these
 	testdata/examples/run.sh $(BINARY)
+
+##@ Test on a real API server
 
 .PHONY: test-apiserver
 test-apiserver: ## Golden suite, deliveries, 200 Jobs, the policies and the fake's fidelity on a real kube-apiserver: KUBEBUILDER_ASSETS, else built once
@@ -157,6 +185,8 @@ test-apiserver: ## Golden suite, deliveries, 200 Jobs, the policies and the fake
 .PHONY: e2e
 e2e: ## Real Jobs on the cluster of KUBECONFIG, with IMAGE within reach of its nodes
 	go run ./test/e2e -image $(IMAGE) $(if $(ADAPTER_IMAGE),-adapter-image $(ADAPTER_IMAGE)) $(if $(RUN),-run '$(RUN)') $(if $(SLACK),-slack $(SLACK))
+
+##@ Search
 
 .PHONY: chaos
 chaos: ## Play N Jobs with random adapters, faults and stops, drawn from SEED; ONLY plays one of them and tells its story
@@ -177,21 +207,6 @@ STATE ?= $(shell grep -LE '"(context|os|syscall)"|^//go:build' $(filter-out %_te
 mutate: ## Change one thing at a time in the code that decides, N times, drawn from SEED: the tests must notice each; STATE=files names other files
 	@go run ./test/mutate -n $(or $(N),40) -seed $(or $(SEED),1) -equivalent watch/testdata/equivalent.txt $(STATE)
 
-.PHONY: bench
-bench: binary ## Print latency, requests, memory, CPU time and size as a table, and write bench.md, .json and .svg; AGAINST=path measures another reporter beside it
-	go run ./test/bench -reporter $(BINARY) $(if $(AGAINST),-against $(AGAINST))
-
-.PHONY: bench-fleet
-bench-fleet: binary ## N reporters at once against one server double, or with APISERVER=1 a real kube-apiserver, with an outage of 30 s, and what they cost it (AGAINST=path too); writes bench-fleet.md, .json and .svg
-	$(if $(APISERVER),dirs=$$(go run ./test/apiserver/assets); \
-	STATUS_REPORTER_APISERVER=$$dirs go test -count=1 -timeout 60m -v -run '^TestFleet$$' ./test/bench -args --,go run ./test/bench) \
-	  -reporter $(abspath $(BINARY)) -fleet $(or $(N),1000) -out $(CURDIR)/bench-fleet \
-	  $(if $(AGAINST),-against $(abspath $(AGAINST)))
-
-.PHONY: test-workflows
-test-workflows: ## Check .github/workflows
-	go run $(ACTIONLINT) -color=false
-
 FUZZTIME ?= 30s
 
 .PHONY: fuzz
@@ -204,18 +219,18 @@ fuzz: ## Fuzz every fuzz target for FUZZTIME
 	  done; \
 	done
 
-.PHONY: fmt
-fmt: ## Format the code
-	gofmt -s -w .
+##@ Measure
 
-.PHONY: lint
-lint: ## gofmt, go vet, staticcheck
-	@unformatted=$$(gofmt -s -l .); [[ -z $$unformatted ]] || { printf 'not formatted (make fmt):\n%s\n' "$$unformatted"; exit 1; }
-	go vet ./...
-	go run $(STATICCHECK) ./...
+.PHONY: bench
+bench: binary ## Print latency, requests, memory, CPU time and size as a table, and write bench.md, .json and .svg; AGAINST=path measures another reporter beside it
+	go run ./test/bench -reporter $(BINARY) $(if $(AGAINST),-against $(AGAINST))
 
-.PHONY: verify
-verify: lint test ## lint + test
+.PHONY: bench-fleet
+bench-fleet: binary ## N reporters at once against one server double, or with APISERVER=1 a real kube-apiserver, with an outage of 30 s, and what they cost it (AGAINST=path too); writes bench-fleet.md, .json and .svg
+	$(if $(APISERVER),dirs=$$(go run ./test/apiserver/assets); \
+	STATUS_REPORTER_APISERVER=$$dirs go test -count=1 -timeout 60m -v -run '^TestFleet$$' ./test/bench -args --,go run ./test/bench) \
+	  -reporter $(abspath $(BINARY)) -fleet $(or $(N),1000) -out $(CURDIR)/bench-fleet \
+	  $(if $(AGAINST),-against $(abspath $(AGAINST)))
 
 ##@ Try
 

@@ -8,9 +8,11 @@ import (
 	goparser "go/parser"
 	"go/token"
 	"io"
+	"os"
 	"os/exec"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -239,4 +241,126 @@ func readsEnvironment(t *testing.T, file *ast.File) bool {
 		return true
 	})
 	return found || names["."]
+}
+
+// house is the map of CONTRIBUTING.md: what it names, each without a slash behind it.
+func house(t *testing.T) map[string]bool {
+	t.Helper()
+	text, err := os.ReadFile("CONTRIBUTING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(text), "\n## The house\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	named := map[string]bool{}
+	for line := range strings.Lines(section) {
+		if cells := strings.Split(line, "|"); len(cells) > 2 {
+			for _, m := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(cells[1], -1) {
+				named[strings.TrimSuffix(m[1], "/")] = true
+			}
+		}
+	}
+	return named
+}
+
+// TestMap: CONTRIBUTING.md's map names what is there, every package by itself or by
+// its folder, and each of those in internal and test by itself.
+func TestMap(t *testing.T) {
+	named := house(t)
+	for name := range named {
+		if _, err := os.Stat(name); err != nil {
+			t.Errorf("the map names %s: %v", name, err)
+		}
+	}
+	for _, file := range tracked(t) {
+		dir, rest, below := strings.Cut(file, "/")
+		if dir == "internal" || dir == "test" {
+			next, _, _ := strings.Cut(rest, "/")
+			dir = path.Join(dir, next)
+		}
+		if below && !strings.HasPrefix(dir, ".") && !named[dir] || !below && strings.HasSuffix(file, ".go") && !named[file] {
+			t.Errorf("the map does not name %s, where %s is", dir, file)
+		}
+	}
+}
+
+// TestRoot: what a newcomer sees first is short.
+func TestRoot(t *testing.T) {
+	entries := map[string]bool{}
+	var code []string
+	for _, file := range tracked(t) {
+		name, _, below := strings.Cut(file, "/")
+		entries[name] = true
+		if !below && strings.HasSuffix(name, ".go") {
+			code = append(code, name)
+		}
+	}
+	if len(entries) > 26 {
+		t.Errorf("the root has %d entries, 26 at most", len(entries))
+	}
+	if diff := cmp.Diff([]string{"imports_test.go", "main.go", "main_test.go"}, code); diff != "" {
+		t.Errorf("Go files in the root (-want +got):\n%s", diff)
+	}
+}
+
+// TestFilesAreShort: one that is no test has 300 lines at most.
+func TestFilesAreShort(t *testing.T) {
+	for _, file := range tracked(t) {
+		if !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			continue // removed, and not committed yet
+		}
+		if n := bytes.Count(text, []byte("\n")); n > 300 {
+			t.Errorf("%s has %d lines", file, n)
+		}
+	}
+}
+
+// TestFileNames: none says again what its folder says.
+func TestFileNames(t *testing.T) {
+	for _, file := range tracked(t) {
+		dir, name := path.Split(file)
+		if strings.HasPrefix(name, path.Base(dir)+"_") && name != path.Base(dir)+"_test.go" && strings.HasSuffix(name, ".go") {
+			t.Errorf("%s begins with its folder's name", file)
+		}
+	}
+}
+
+// tracked are the files of the repository, sorted; without git there is no telling
+// them from what lies about.
+func tracked(t *testing.T) []string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "git", "ls-files", "--cached", "--others", "--exclude-standard").Output()
+	if err != nil {
+		t.Skip("this is no clone: ", err)
+	}
+	files := slices.Sorted(strings.FieldsFuncSeq(string(out), func(r rune) bool { return r == '\n' }))
+	return slices.DeleteFunc(files, func(name string) bool { // of a file that is removed and not committed git tells too
+		_, err := os.Lstat(name)
+		return err != nil
+	})
+}
+
+// TestHelp: make tells of every target.
+func TestHelp(t *testing.T) {
+	text, err := os.ReadFile("Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.CommandContext(t.Context(), "make", "-s", "help").Output()
+	if err != nil {
+		t.Skip("make: ", err)
+	}
+	targets := regexp.MustCompile(`(?m)^\.PHONY: (.+)$`).FindAllStringSubmatch(string(text), -1)
+	if len(targets) < 25 {
+		t.Errorf("the Makefile has but %d targets", len(targets))
+	}
+	for _, m := range targets {
+		if m[1] != "engine" && !strings.Contains(string(out), "\n  "+m[1]+" ") && !strings.HasPrefix(string(out), "  "+m[1]+" ") {
+			t.Errorf("make help does not tell of %s", m[1])
+		}
+	}
 }
