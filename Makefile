@@ -39,6 +39,7 @@ BUILD_IMAGE = $(ENGINE) build --build-arg BASE=$(BASE) \
   --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) --build-arg DATE=$(DATE)
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOCYCLO     := github.com/fzipp/gocyclo/cmd/gocyclo@v0.6.0
 ACTIONLINT  := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 CYCLONEDX   := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
 
@@ -121,11 +122,15 @@ mod-tidy: ## Tidy and verify the modules
 fmt: ## Format the code
 	gofmt -s -w .
 
+# To be taken apart, and from this list.
+COMPLEX := ^watch/(guard|podstate)\.go$$|^kubeapi/kubetest/jobstatus\.go$$
+
 .PHONY: lint
-lint: ## gofmt, go vet, staticcheck
+lint: ## gofmt, go vet, staticcheck, and no function over a cyclomatic complexity of 15
 	@unformatted=$$(gofmt -s -l .); [[ -z $$unformatted ]] || { printf 'not formatted (make fmt):\n%s\n' "$$unformatted"; exit 1; }
 	go vet ./...
 	go run $(STATICCHECK) ./...
+	go run $(GOCYCLO) -over 15 -ignore '_test\.go$$|$(COMPLEX)' .
 
 # What takes longer plays the whole program, or needs it built.
 UNITS = $(shell go list ./... | grep -vE '/test/(apiserver|bench|chaos|e2e|faults|golden|program)|/kubetest/try$$')

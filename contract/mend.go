@@ -7,31 +7,14 @@ import (
 
 // mend tells what to do about a fault.
 func (i *inspector) mend(e *ParseError) string {
-	rest := i.data[max(e.Offset, 0):]
-	switch {
-	case e.Problem == "empty":
-		return `write the result before the adapter exits: {"status": "success"} at least`
-	case strings.HasPrefix(e.Problem, "larger"):
-		return "shorten \"details\", or keep them elsewhere"
-	case strings.HasPrefix(e.Problem, "must be a JSON object"):
-		return `write an object: {"status": "success"} at least`
-	case e.Problem == "named twice":
-		return "keep one of the two"
-	case e.Offset < 0 && i.similar != "":
+	if e.Offset < 0 && i.similar != "" {
 		return "names are exact: write \"status\" for \"" + i.similar + "\""
-	case e.Offset < 0:
-		return `add "status": "success" or "status": "failure"`
-	case e.Member == "status":
-		return `write "success" or "failure", in lower case and nothing else; more can be said in "reason"`
-	case e.Member != "" && (rest[0] == '{' || rest[0] == '['):
-		return `write text; structured data goes into "details"`
-	case e.Member != "":
-		return "put it in double quotes"
-	case bytes.HasPrefix(i.data, []byte("\xff\xfe")), bytes.HasPrefix(i.data, []byte("\xfe\xff")),
-		len(i.data) > 1 && (i.data[0] == 0) != (i.data[1] == 0):
-		return "write the file in UTF-8; this looks like UTF-16"
-	case len(bytes.Trim(i.data, "\x00")) == 0:
-		return "write the result again, and sync the file before it is renamed: " + nulBytes
+	}
+	rest := i.data[max(e.Offset, 0):]
+	for _, m := range mends {
+		if m.is(e, i.data, rest) {
+			return m.mend
+		}
 	}
 	for _, m := range syntaxMends {
 		if strings.Contains(e.Problem, m.problem) && bytes.HasPrefix(rest, []byte(m.at)) {
@@ -39,6 +22,37 @@ func (i *inspector) mend(e *ParseError) string {
 		}
 	}
 	return useLibrary
+}
+
+// mends are tried in order, on a fault, the file, and what it goes on with. What is
+// none of these is a fault of the syntax.
+var mends = []struct {
+	is   func(e *ParseError, data, rest []byte) bool
+	mend string
+}{
+	{problem("empty"), `write the result before the adapter exits: {"status": "success"} at least`},
+	{problem("larger"), "shorten \"details\", or keep them elsewhere"},
+	{problem("must be a JSON object"), `write an object: {"status": "success"} at least`},
+	{problem("named twice"), "keep one of the two"},
+	{func(e *ParseError, _, _ []byte) bool { return e.Offset < 0 }, `add "status": "success" or "status": "failure"`},
+	{func(e *ParseError, _, _ []byte) bool { return e.Member == "status" },
+		`write "success" or "failure", in lower case and nothing else; more can be said in "reason"`},
+	{func(e *ParseError, _, rest []byte) bool { return e.Member != "" && (rest[0] == '{' || rest[0] == '[') },
+		`write text; structured data goes into "details"`},
+	{func(e *ParseError, _, _ []byte) bool { return e.Member != "" }, "put it in double quotes"},
+	{func(_ *ParseError, data, _ []byte) bool { return isUTF16(data) }, "write the file in UTF-8; this looks like UTF-16"},
+	{func(_ *ParseError, data, _ []byte) bool { return len(bytes.Trim(data, "\x00")) == 0 },
+		"write the result again, and sync the file before it is renamed: " + nulBytes},
+}
+
+func problem(prefix string) func(e *ParseError, data, rest []byte) bool {
+	return func(e *ParseError, _, _ []byte) bool { return strings.HasPrefix(e.Problem, prefix) }
+}
+
+// isUTF16 reports whether a file has its byte order mark, or an ASCII character in it.
+func isUTF16(data []byte) bool {
+	return bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) ||
+		len(data) > 1 && (data[0] == 0) != (data[1] == 0)
 }
 
 const (

@@ -168,29 +168,35 @@ func identify(r *Request, req *http.Request) error {
 	return nil
 }
 
+// queries are the values that a key of a query may have; without one of these any.
+var queries = map[string]func(v, verb string) bool{
+	"watch":               isSet,
+	"allowWatchBookmarks": isSet,
+	"force":               isSet,
+	"dryRun":              func(v, _ string) bool { return v == metav1.DryRunAll },
+	"timeoutSeconds": func(v, _ string) bool {
+		n, err := strconv.ParseInt(v, 10, 32)
+		return err == nil && n > 0
+	},
+	"resourceVersion": func(v, verb string) bool {
+		_, err := strconv.ParseInt(v, 10, 64)
+		return v == "" || v == "0" || verb == "watch" && err == nil
+	},
+	"fieldSelector": func(v, _ string) bool {
+		name, found := strings.CutPrefix(v, "metadata.name=")
+		return found && !strings.ContainsAny(name, "=,")
+	},
+}
+
+func isSet(v, _ string) bool { return v == "true" || v == "1" }
+
 func checkQuery(query url.Values, keys []string, verb string) error {
 	for k, values := range query {
 		if !slices.Contains(keys, k) || len(values) != 1 {
 			return fmt.Errorf("query %s=%q is not known, or there twice", k, values)
 		}
-		ok, v := true, values[0]
-		switch k {
-		case "watch", "allowWatchBookmarks", "force":
-			ok = v == "true" || v == "1"
-		case "dryRun":
-			ok = v == metav1.DryRunAll
-		case "timeoutSeconds":
-			n, err := strconv.ParseInt(v, 10, 32)
-			ok = err == nil && n > 0
-		case "resourceVersion":
-			_, err := strconv.ParseInt(v, 10, 64)
-			ok = v == "" || v == "0" || (verb == "watch" && err == nil)
-		case "fieldSelector":
-			name, found := strings.CutPrefix(v, "metadata.name=")
-			ok = found && !strings.ContainsAny(name, "=,")
-		}
-		if !ok {
-			return fmt.Errorf("query %s=%q is not known", k, v)
+		if allows := queries[k]; allows != nil && !allows(values[0], verb) {
+			return fmt.Errorf("query %s=%q is not known", k, values[0])
 		}
 	}
 	if slices.Contains(keys, "fieldSelector") && !query.Has("fieldSelector") {

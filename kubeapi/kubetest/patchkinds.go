@@ -76,7 +76,7 @@ func jsonPatch(object map[string]any, patch []byte) (map[string]any, error) {
 		return nil, apierrors.NewBadRequest("error decoding patch: " + strings.Replace(err.Error(), "kubetest.", "handlers.", 1))
 	}
 	for _, op := range ops {
-		if !slices.Contains([]string{"add", "remove", "replace", "test"}, op.Op) {
+		if edits[op.Op] == nil {
 			return nil, notImplemented("the operation " + strconv.Quote(op.Op))
 		}
 		var value any
@@ -96,54 +96,75 @@ func jsonPatch(object map[string]any, patch []byte) (map[string]any, error) {
 	return object, nil
 }
 
-var errPath = errors.New("the path leads nowhere")
+var (
+	errPath = errors.New("the path leads nowhere")
+	errTest = errors.New("the test fails")
+)
 
-// edit does an operation at a path in node, and returns what node is then.
-func edit(node any, path []string, op string, value any) (any, error) {
-	key := path[0]
+// place is a member of an object, or an element of a list: what is there, and how
+// it is changed. What a change returns is the object or the list as it is then.
+type place struct {
+	value   any
+	there   bool
+	add     func(v any) any
+	replace func(v any) any
+	remove  func() any
+}
+
+// placeOf finds the place that a key names in node.
+func placeOf(node any, key string) (p place, ok bool) {
 	switch node := node.(type) {
 	case map[string]any:
-		old, there := node[key]
-		switch {
-		case len(path) > 1:
-			changed, err := edit(old, path[1:], op, value)
-			if err == nil {
-				node[key] = changed
-			}
-			return node, err
-		case !there && op != "add":
-			return nil, errPath
-		case op == "remove":
-			delete(node, key)
-		case op != "test":
-			node[key] = value
-		case !reflect.DeepEqual(old, value):
-			return nil, errors.New("the test fails")
-		}
-		return node, nil
+		set := func(v any) any { node[key] = v; return node }
+		p = place{add: set, replace: set, remove: func() any { delete(node, key); return node }}
+		p.value, p.there = node[key]
+		return p, true
 	case []any:
 		i, err := strconv.Atoi(key)
 		if key == "-" {
 			i, err = len(node), nil
 		}
-		switch {
-		case err != nil || i < 0 || i > len(node) || i == len(node) && (op != "add" || len(path) > 1):
-			return nil, errPath
-		case len(path) > 1:
-			node[i], err = edit(node[i], path[1:], op, value)
-			return node, err
-		case op == "add":
-			return slices.Insert(node, i, value), nil
-		case op == "remove":
-			return slices.Delete(node, i, i+1), nil
-		case op == "replace":
-			node[i] = value
-		case !reflect.DeepEqual(node[i], value):
-			return nil, errors.New("the test fails")
+		if err != nil || i < 0 || i > len(node) {
+			return place{}, false
+		}
+		if p.there = i < len(node); p.there {
+			p.value = node[i]
+		}
+		p.add = func(v any) any { return slices.Insert(node, i, v) }
+		p.replace = func(v any) any { node[i] = v; return node }
+		p.remove = func() any { return slices.Delete(node, i, i+1) }
+		return p, true
+	}
+	return place{}, false
+}
+
+// edits are the operations at a place, each on one that is there, add aside.
+var edits = map[string]func(node any, p place, value any) (any, error){
+	"add":     func(_ any, p place, value any) (any, error) { return p.add(value), nil },
+	"replace": func(_ any, p place, value any) (any, error) { return p.replace(value), nil },
+	"remove":  func(_ any, p place, _ any) (any, error) { return p.remove(), nil },
+	"test": func(node any, p place, value any) (any, error) {
+		if !reflect.DeepEqual(p.value, value) {
+			return nil, errTest
 		}
 		return node, nil
+	},
+}
+
+// edit does an operation at a path in node, and returns what node is then.
+func edit(node any, path []string, op string, value any) (any, error) {
+	p, ok := placeOf(node, path[0])
+	if !ok || !p.there && (op != "add" || len(path) > 1) {
+		return nil, errPath
 	}
-	return nil, errPath
+	if len(path) == 1 {
+		return edits[op](node, p, value)
+	}
+	changed, err := edit(p.value, path[1:], op, value)
+	if err != nil {
+		return nil, err
+	}
+	return p.replace(changed), nil
 }
 
 // A manager is who wrote a Job's conditions last. To server-side apply the list

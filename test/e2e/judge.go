@@ -118,7 +118,24 @@ func (p *playing) judge(slack time.Duration) result {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	r := result{name: p.String(), limit: p.limit(), condition: "none"}
-	fault := func(format string, args ...any) { r.faults = append(r.faults, fmt.Sprintf(format, args...)) }
+	if n := len(p.history); n > 0 {
+		r.condition = p.history[n-1].Status + " " + p.history[n-1].Reason
+	}
+	p.measure(&r)
+	for _, check := range []func(fault func(format string, args ...any)){
+		p.judgeHistory,
+		p.judgeEnd,
+		p.judgeRestarts,
+		func(fault func(format string, args ...any)) { r.judgeTime(slack, fault) },
+	} {
+		check(func(format string, args ...any) { r.faults = append(r.faults, fmt.Sprintf(format, args...)) })
+	}
+	r.logs = p.allLogs()
+	return r
+}
+
+// judgeHistory: the conditions that are wanted, in their order, of which the last stands.
+func (p *playing) judgeHistory(fault func(format string, args ...any)) {
 	for i := range max(len(p.want), len(p.history)) {
 		switch {
 		case i >= len(p.history):
@@ -129,33 +146,39 @@ func (p *playing) judge(slack time.Duration) result {
 			fault("condition %d:\n        got  %+v\n        want %+v", i+1, p.history[i], p.want[i])
 		}
 	}
-	if n := len(p.history); n > 0 {
-		r.condition = p.history[n-1].Status + " " + p.history[n-1].Reason
-		if last := conditionOf(p.current, p.want[0].Type); last == nil {
-			fault("the condition does not stand: %+v", p.current.Status.Conditions)
-		}
+	if len(p.history) > 0 && conditionOf(p.current, p.want[0].Type) == nil {
+		fault("the condition does not stand: %+v", p.current.Status.Conditions)
 	}
+}
+
+// judgeEnd: the reporter's exit code, and nothing after the Pod's end.
+func (p *playing) judgeEnd(fault func(format string, args ...any)) {
 	if exit := p.exit(); exit != nil && !p.evicted() && int(exit.ExitCode) != p.ExitCode {
 		fault("the reporter ended with exit code %d, want %d", exit.ExitCode, p.ExitCode)
 	}
 	for _, c := range p.late {
 		fault("%+v came when the Pod had ended", c)
 	}
-	if len(p.runs) > 0 && !p.evicted() {
-		if s := status(p.runs[len(p.runs)-1].Pod, reporterName); s != nil && s.RestartCount != p.Restarts && p.ExitCode != misconfigured {
-			fault("the reporter was started again %d times, want %d", s.RestartCount, p.Restarts)
-		}
+}
+
+// judgeRestarts counts the starts of the last Pod's reporter.
+func (p *playing) judgeRestarts(fault func(format string, args ...any)) {
+	if len(p.runs) == 0 || p.evicted() || p.ExitCode == misconfigured {
+		return
 	}
-	if p.measure(&r); r.limit > 0 {
-		switch {
-		case r.took == nil:
-			fault("no time could be taken")
-		case *r.took > r.limit+slack:
-			fault("%.3f s from the adapter's last act to the report; the limit is %.1f s", r.took.Seconds(), (r.limit + slack).Seconds())
-		}
+	if s := status(p.runs[len(p.runs)-1].Pod, reporterName); s != nil && s.RestartCount != p.Restarts {
+		fault("the reporter was started again %d times, want %d", s.RestartCount, p.Restarts)
 	}
-	r.logs = p.allLogs()
-	return r
+}
+
+func (r *result) judgeTime(slack time.Duration, fault func(format string, args ...any)) {
+	switch {
+	case r.limit <= 0:
+	case r.took == nil:
+		fault("no time could be taken")
+	case *r.took > r.limit+slack:
+		fault("%.3f s from the adapter's last act to the report; the limit is %.1f s", r.took.Seconds(), (r.limit + slack).Seconds())
+	}
 }
 
 // measure takes the time from the adapter's last act to the report. An adapter

@@ -69,16 +69,7 @@ var opposites = map[token.Token]string{
 func (f *finder) expression(n ast.Node) {
 	switch n := n.(type) {
 	case *ast.BinaryExpr:
-		left, right := f.text(n.X), f.text(n.Y)
-		switch {
-		case n.Op == token.LAND || n.Op == token.LOR:
-			f.add(n, n, left, "left only")
-			f.add(n, n, right, "right only")
-		case boundaries[n.Op] != "":
-			f.add(n, n, left+" "+boundaries[n.Op]+" "+right, "boundary")
-		case opposites[n.Op] != "" && !strings.Contains(left+right, `"`): // not of strings
-			f.add(n, n, left+" "+opposites[n.Op]+" "+right, "opposite")
-		}
+		f.binary(n)
 	case *ast.UnaryExpr:
 		if n.Op == token.NOT {
 			f.add(n, n, f.text(n.X), "not negated")
@@ -98,6 +89,19 @@ func (f *finder) expression(n ast.Node) {
 				f.add(v, v, "2*("+text+")", "doubled")
 			}
 		}
+	}
+}
+
+func (f *finder) binary(n *ast.BinaryExpr) {
+	left, right := f.text(n.X), f.text(n.Y)
+	switch {
+	case n.Op == token.LAND || n.Op == token.LOR:
+		f.add(n, n, left, "left only")
+		f.add(n, n, right, "right only")
+	case boundaries[n.Op] != "":
+		f.add(n, n, left+" "+boundaries[n.Op]+" "+right, "boundary")
+	case opposites[n.Op] != "" && !strings.Contains(left+right, `"`): // not of strings
+		f.add(n, n, left+" "+opposites[n.Op]+" "+right, "opposite")
 	}
 }
 
