@@ -13,32 +13,43 @@ import (
 // whether all of it has. Blind is a verdict that rests on a reading of the Pod which
 // was not to be had.
 func (s *state) lacks(v verdict, guarded, blind bool) (do step, enough bool) {
-	a, p, j := s.out.attempt, &s.pod, &s.job
-	readable := s.podName != "" && s.stop.deleted.IsZero()
-	judging := readable && guarded && s.foreignTrue(v)
-	for _, e := range [...]struct {
-		wanted, seen bool
-		do           step
-	}{
-		// The Pod knows which Job is meant, and what has come while it could not be read.
-		{readable && (blind || !p.synced || s.uid() == ""), s.askedPod(a), step{readPod: true}},
-		{guarded || s.uid() == "", j.tried >= a, step{readJob: true}},
-		// Its finalizer tells whether the Job counts it already.
-		{readable && s.restsOnRun(v) && j.tried >= a, s.askedPod(j.seen), step{readPod: true}},
-		// Is it being deleted?
-		{judging, s.askedPod(a), step{readPod: true}},
-	} {
-		if e.wanted && !e.seen {
+	judging := s.readable() && guarded && s.foreignTrue(v)
+	for _, e := range s.readings(v, guarded, blind, judging) {
+		if e.wanted && !e.had {
 			return e.do, false
 		}
 	}
-	if judging && s.insistsOnPod() || readable && guarded && s.insistsOnOwner() {
+	if judging && s.insistsOnPod() {
 		do = s.failed(errPodUnread)
-		s.out.retryAt = later(s.out.retryAt, p.retryAt)
+		s.out.retryAt = later(s.out.retryAt, s.pod.retryAt)
 		return do, false
 	}
 	return s.lastLook(v)
 }
+
+// reading is one that an attempt may want.
+type reading struct {
+	wanted, had bool
+	do          step
+}
+
+// readings are in their order.
+func (s *state) readings(v verdict, guarded, blind, judging bool) [4]reading {
+	a, p, j := s.out.attempt, &s.pod, &s.job
+	pod, job := step{readPod: true}, step{readJob: true}
+	return [...]reading{
+		// The Pod knows which Job is meant, and what has come while it could not be read.
+		{s.readable() && (blind || !p.synced || s.uid() == ""), s.askedPod(a), pod},
+		{guarded || s.uid() == "", j.tried >= a, job},
+		// Its finalizer tells whether the Job counts it already.
+		{s.readable() && s.restsOnRun(v) && j.tried >= a, s.askedPod(j.seen), pod},
+		// Is it being deleted?
+		{judging, s.askedPod(a), pod},
+	}
+}
+
+// readable reports whether there is a Pod to be read.
+func (s *state) readable() bool { return s.podName != "" && s.stop.deleted.IsZero() }
 
 // askedPod reports whether a fresh reading of the Pod has begun since and had its
 // answer, or has had all the time that there is for one.
@@ -124,24 +135,32 @@ func (s *state) guard(v verdict, guarded bool) (bool, error) {
 // insists reports whether nothing is written while the Job cannot be read. One bad
 // answer, or an outage, is no reason to.
 func (s *state) insists(v verdict, guarded bool) bool {
-	a := answerOf(s.job.err)
-	switch {
-	case a == unanswered && s.stop.begun() && s.job.last != nil && s.job.last.UID == s.uid(): // hangs, for all that is known
-		return s.now.Before(s.guardUntil(s.out.since))
-	case a != forbidden && a != unable, a == unable && s.uid() == "":
-		return true
-	case s.uid() == "" && s.podName != "" && s.pod.read < s.out.attempt: // the Pod may know which Job is meant
-		return true
-	case !guarded: // a True, of a Job that may not be read
-		return false
-	case a == unable && v.interrupted && s.job.last == nil:
-		return true
-	}
-	since := s.job.refusing
-	if a == unable { // what was so long ago has passed since, for all that is known
+	since, last := s.job.refusing, s.job.last
+	switch answerOf(s.job.err) {
+	case forbidden:
+	case unable: // what was so long ago has passed since, for all that is known
 		since = later(since, s.out.since)
+		if s.uid() == "" || v.interrupted && guarded && last == nil {
+			return true
+		}
+	case unanswered: // in a stop: the reading hangs, for all that is known
+		since = s.out.since
+		if !s.stop.begun() || last == nil || last.UID != s.uid() {
+			return true
+		}
+	default:
+		return true
 	}
-	return s.now.Before(s.guardUntil(since))
+	if s.mayBeAnothers() {
+		return true
+	}
+	return guarded && s.now.Before(s.guardUntil(since)) // else a True, of a Job that may not be read
+}
+
+// mayBeAnothers reports whether the Pod may know which Job is meant, and nothing else
+// does.
+func (s *state) mayBeAnothers() bool {
+	return s.uid() == "" && s.podName != "" && s.pod.read < s.out.attempt
 }
 
 // guardUntil is when a refusal that has lasted since then is taken for the last word.

@@ -143,15 +143,7 @@ func (s *state) sawFacts(f facts) {
 	if f.deleting && f.grace == 0 { // by force: as good as deleted
 		seen(&s.stop.deleted, s.now)
 	}
-	end := cmp.Or(f.ended, f.crashed)
-	again := p.last != nil && f.restarts > p.restarts // a run has ended, and it was not the last
-	if end != nil && runOf(end) != p.run {
-		// A regular sidecar gets SIGTERM together with the adapter. Evictions by the
-		// kubelet and node shutdowns tell the API only when all is over.
-		p.run, p.disrupted = runOf(end), f.disrupted() || !f.sidecar && !s.stop.sigterm.IsZero()
-		again = again || f.ended == nil
-	}
-	if again {
+	if s.runEnded(f) {
 		if s.file.kind == fileValid && s.origin() == originDoubt { // which counts when the run has ended
 			s.file.taken = true
 		}
@@ -167,6 +159,21 @@ func (s *state) sawFacts(f facts) {
 	if p.known && f.sidecar {
 		s.out.takePrior(f)
 	}
+}
+
+// runEnded takes in how a run of the adapter has ended, where a reading is the first
+// to tell, and reports whether it was not the last.
+func (s *state) runEnded(f facts) (again bool) {
+	p := &s.pod
+	again = p.last != nil && f.restarts > p.restarts
+	end := cmp.Or(f.ended, f.crashed)
+	if end == nil || runOf(end) == p.run {
+		return again
+	}
+	// A regular sidecar gets SIGTERM together with the adapter. Evictions by the
+	// kubelet and node shutdowns tell the API only when all is over.
+	p.run, p.disrupted = runOf(end), f.disrupted() || !f.sidecar && !s.stop.sigterm.IsZero()
+	return again || f.ended == nil
 }
 
 // mustReread reports whether the Pod is read again and again for what must become
