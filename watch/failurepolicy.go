@@ -31,7 +31,9 @@ func actions(policy *batchv1.PodFailurePolicy, pod *corev1.Pod, r roles) []batch
 	all = all[:0]
 	for _, killed := range []int32{codeTerm, codeKill} {
 		for _, others := range []int32{killed, 0} {
-			all = append(all, action(policy, pod, exitCodes(pod, r, killed, others)))
+			for _, unstarted := range []int32{codeKill, 0} {
+				all = append(all, action(policy, pod, exitCodes(pod, r, killed, others, unstarted)))
+			}
 		}
 	}
 	return all
@@ -86,8 +88,8 @@ func anyCode(on *batchv1.PodFailurePolicyOnExitCodesRequirement, codes map[strin
 // an interruption to its own exit code. The adapter, where it runs, ends with
 // killed, another container with others: a proxy that is told to stop may well
 // exit with 0. What has not started gets 137 of the kubelet or, in a Pod that is
-// not initialized, no code at all.
-func exitCodes(pod *corev1.Pod, r roles, killed, others int32) map[string]int32 {
+// not initialized, no code at all: unstarted.
+func exitCodes(pod *corev1.Pod, r roles, killed, others, unstarted int32) map[string]int32 {
 	codes := map[string]int32{}
 	for _, list := range [][]corev1.Container{pod.Spec.InitContainers, pod.Spec.Containers} {
 		for i := range list {
@@ -98,9 +100,7 @@ func exitCodes(pod *corev1.Pod, r roles, killed, others int32) map[string]int32 
 			case end != nil:
 				codes[c.Name] = end.ExitCode
 			case s == nil || s.State.Running == nil:
-				if others != 0 {
-					codes[c.Name] = codeKill
-				}
+				codes[c.Name] = unstarted
 			case r.adapter != nil && c.Name == r.adapter.Name:
 				codes[c.Name] = killed
 			default:

@@ -126,6 +126,7 @@ func TestPodFailurePolicy(t *testing.T) {
 		{"an adapter that has not started may get 137", rules{onCodes(failJob, "adapter", in, 137)}, pod(tracked, waits("ImagePullBackOff", "")), no},
 		{"an adapter that has not started may get none", rules{onCodes(ignore, "adapter", in, 137)}, pod(tracked, waits("ImagePullBackOff", "")), counts},
 		{"an adapter that has not started gets no SIGTERM", rules{onCodes(failJob, "adapter", in, 143)}, pod(tracked, waits("ImagePullBackOff", "")), counts},
+		{"a proxy may exit with 0 where the adapter has not started", rules{onCodes(ignore, "proxy", in, 137, 143), onCodes(failJob, "adapter", in, 137)}, pod(tracked, adds("proxy", stateRunning), waits("ImagePullBackOff", "")), no},
 		{"no statuses yet", rules{onCodes(failJob, "adapter", in, 137)}, pod(tracked, func(p *corev1.Pod) { p.Status = corev1.PodStatus{} }), no},
 
 		{"an action that is not known", rules{onCodes("Hold", "adapter", in, 3)}, crashed, no},
