@@ -190,8 +190,8 @@ test-apiserver: ## Golden suite, deliveries, 200 Jobs, the policies and the fake
 	  grep --line-buffered -vE '^ *(=== |--- PASS: [^/]+/[^/]+/)'
 
 .PHONY: e2e
-e2e: ## Real Jobs on the cluster of KUBECONFIG, with IMAGE within reach of its nodes
-	go run ./test/e2e -image $(IMAGE) $(if $(ADAPTER_IMAGE),-adapter-image $(ADAPTER_IMAGE)) $(if $(RUN),-run '$(RUN)') $(if $(SLACK),-slack $(SLACK))
+e2e: ## Real Jobs on the cluster of KUBECONFIG, with IMAGE within reach of its nodes; INJECT=1 has its policies of deploy/inject put the reporter there
+	go run ./test/e2e -image $(IMAGE) $(if $(INJECT),-inject) $(if $(ADAPTER_IMAGE),-adapter-image $(ADAPTER_IMAGE)) $(if $(RUN),-run '$(RUN)') $(if $(SLACK),-slack $(SLACK))
 
 ##@ Search
 

@@ -16,7 +16,7 @@ import (
 const minSettle = 10 * time.Second
 
 // decide says what there is to report, and what has to be seen before that can be
-// told or may change it. Its rules are those of the README's table, in order.
+// told or may change it. Its rules are those of docs/outcomes.md, in order.
 func (s *state) decide() (*verdict, step) {
 	switch {
 	case s.misconfigured != nil:

@@ -38,20 +38,33 @@ type entry struct {
 	Needs        needs `json:"needs,omitzero"`
 }
 
+// form is a way in which the reporter gets into a Job.
+type form struct {
+	suffix   string // of the cases' names
+	manifest string // in deploy/; empty: the policy of deploy/inject puts it there
+	sidecar  bool   // it is a native sidecar
+	needs    needs
+}
+
+var (
+	forms = []form{
+		{"", "job.yaml", false, needs{}},
+		{"-sidecar", "job-native-sidecar.yaml", true, needs{"native sidecars", 29}},
+	}
+	injection = form{"-injected", "", true, needs{"MutatingAdmissionPolicy", 36}}
+)
+
 // testCase is one Job to run.
 type testCase struct {
 	entry
-	sidecar bool // the reporter is a native sidecar
-	job     *batchv1.Job
-	want    conditions // in this order, and no other
+	form
+	job  *batchv1.Job
+	want conditions // in this order, and no other
 }
 
-func (c testCase) String() string {
-	if c.sidecar {
-		return c.Name + "-sidecar"
-	}
-	return c.Name
-}
+func (c testCase) String() string { return c.Name + c.suffix }
+
+func (c testCase) injected() bool { return c.manifest == "" }
 
 func (c testCase) limit() time.Duration { return time.Duration(c.Within * float64(time.Second)) }
 
@@ -83,32 +96,33 @@ func glob(pattern, text string) bool {
 }
 
 // load reads the cases, each with the reporter as a container and as a native
-// sidecar, and puts the reporter beside the adapters.
+// sidecar, or injected, and puts the reporter beside the adapters.
 func load(o options) (cases []testCase, err error) {
 	var index struct{ Cases []entry }
 	if err := readJSON(filepath.Join(o.cases, "index.json"), &index); err != nil {
 		return nil, err
 	}
 	images := strings.NewReplacer("<status-reporter-image>", o.image, "<adapter-image>", o.adapterImage)
-	for _, sidecar := range []bool{false, true} {
-		name := "job.yaml"
-		if sidecar {
-			name = "job-native-sidecar.yaml"
-		}
-		deployed, err := readJob(filepath.Join(o.deploy, name), images)
-		if err != nil {
-			return nil, err
-		}
-		for _, e := range index.Cases {
-			c := testCase{entry: e, sidecar: sidecar}
-			if !o.only.MatchString(c.String()) || c.SidecarFirst && !sidecar {
-				continue
-			}
-			if err := c.read(o.cases, images); err != nil {
+	all := forms
+	if o.inject {
+		all = []form{injection}
+	}
+	for _, f := range all {
+		put := (*testCase).label
+		if f.manifest != "" {
+			deployed, err := readJob(filepath.Join(o.deploy, f.manifest), images)
+			if err != nil {
 				return nil, err
 			}
-			if err := c.graft(deployed); err != nil {
-				return nil, fmt.Errorf("%s: %w", name, err)
+			put = func(c *testCase) error { return c.graft(deployed) }
+		}
+		for _, e := range index.Cases {
+			c := testCase{entry: e, form: f}
+			if !o.only.MatchString(c.String()) || c.SidecarFirst && !f.sidecar {
+				continue
+			}
+			if err := errors.Join(c.read(o.cases, images), put(&c)); err != nil {
+				return nil, fmt.Errorf("%s: %w", c, err)
 			}
 			cases = append(cases, c)
 		}
@@ -178,11 +192,29 @@ func readJob(path string, images *strings.Replacer) (*batchv1.Job, error) {
 	return job, nil
 }
 
+// label asks for the reporter, and leaves the Job without all that comes with it.
+func (c *testCase) label() error {
+	if c.job == nil {
+		return nil // it could not be read
+	}
+	c.job.Labels = map[string]string{"status-reporter/inject": "true"}
+	pod := &c.job.Spec.Template.Spec
+	for i := range pod.Containers {
+		pod.Containers[i].VolumeMounts = slices.DeleteFunc(pod.Containers[i].VolumeMounts, func(m corev1.VolumeMount) bool {
+			return !slices.ContainsFunc(pod.Volumes, func(v corev1.Volume) bool { return v.Name == m.Name })
+		})
+	}
+	return nil
+}
+
 // graft takes the reporter out of a Job as users deploy it, with all that it
 // needs of its Pod, and puts it beside the case's adapter, which gets the
 // deployed adapter's rights, as its init containers do. What the case itself has
 // of this is kept.
 func (c *testCase) graft(deployed *batchv1.Job) error {
+	if c.job == nil {
+		return nil // it could not be read
+	}
 	from, to := &deployed.Spec.Template.Spec, &c.job.Spec.Template.Spec
 	list, into := from.Containers, &to.Containers
 	if c.sidecar {

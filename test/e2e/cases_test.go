@@ -19,11 +19,13 @@ import (
 
 const casesDir = "../../testdata/e2e"
 
-func loadAll(t *testing.T) []testCase {
+func loadAll(t *testing.T, changes ...func(*options)) []testCase {
 	t.Helper()
-	cases, err := load(options{
-		image: "reporter:1", adapterImage: "adapter:1", deploy: "../../deploy", cases: casesDir, only: regexp.MustCompile(""),
-	})
+	o := options{image: "reporter:1", adapterImage: "adapter:1", deploy: "../../deploy", cases: casesDir, only: regexp.MustCompile("")}
+	for _, change := range changes {
+		change(&o)
+	}
+	cases, err := load(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,6 +68,31 @@ func TestGraft(t *testing.T) {
 		if pod.TerminationGracePeriodSeconds == nil {
 			t.Errorf("%s: not the deployed grace period", c)
 		}
+	}
+}
+
+// An injected case has nothing of what the policy puts there, and all of its own.
+func TestLabel(t *testing.T) {
+	cases := loadAll(t, func(o *options) { o.inject = true })
+	mounts := 0
+	for _, c := range cases {
+		pod := c.job.Spec.Template.Spec
+		for _, container := range slices.Concat(pod.InitContainers, pod.Containers) {
+			if container.Name == reporterName {
+				t.Errorf("%s has the reporter already", c)
+			}
+			for _, m := range container.VolumeMounts {
+				if mounts++; !slices.ContainsFunc(pod.Volumes, func(v corev1.Volume) bool { return v.Name == m.Name }) {
+					t.Errorf("%s: the Pod has no volume %s", c, m.Name)
+				}
+			}
+		}
+		if c.job.Labels["status-reporter/inject"] != "true" || !strings.HasSuffix(c.job.Name, "-injected") || !c.sidecar {
+			t.Errorf("%s: labels %v, sidecar %t", c, c.job.Labels, c.sidecar)
+		}
+	}
+	if mounts == 0 || len(cases) != len(loadAll(t))/2+1 {
+		t.Errorf("%d cases with %d mounts of volumes of their own", len(cases), mounts)
 	}
 }
 

@@ -98,12 +98,32 @@ func (c *cluster) close(out io.Writer) error {
 }
 
 // applyRoles applies rbac.yaml as a user does.
-func (c *cluster) applyRoles(ctx context.Context, dir string) error {
-	manifest, err := os.ReadFile(filepath.Join(dir, "rbac.yaml"))
+func (c *cluster) applyRoles(ctx context.Context, o options) error {
+	return c.apply(ctx, filepath.Join(o.deploy, "rbac.yaml"), "<namespace>", c.namespace)
+}
+
+// applyInjection does what deploy/inject asks for in each namespace. Its policies
+// are the cluster's, and the user's to apply.
+func (c *cluster) applyInjection(ctx context.Context, o options) error {
+	if _, err := kubectl(ctx, nil, "get", "mutatingadmissionpolicybinding", "status-reporter-inject"); err != nil {
+		return fmt.Errorf("%w; first: kubectl apply -k %s -f %s", err, filepath.Join(o.deploy, "policy"), filepath.Join(o.deploy, "inject", "policy.yaml"))
+	}
+	_, err := kubectl(ctx, nil, "label", "namespace", c.namespace, "status-reporter/policies=enabled")
+	return errors.Join(err,
+		c.apply(ctx, filepath.Join(o.deploy, "inject", "config.yaml"), "status-reporter:dev", o.image),
+		c.apply(ctx, filepath.Join(o.deploy, "inject", "rbac.yaml"), "system:serviceaccounts:adapters", "system:serviceaccounts:"+c.namespace))
+}
+
+// apply applies a manifest with one text of it replaced.
+func (c *cluster) apply(ctx context.Context, path, old, with string) error {
+	manifest, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
-	manifest = bytes.ReplaceAll(manifest, []byte("<namespace>"), []byte(c.namespace))
+	if !bytes.Contains(manifest, []byte(old)) {
+		return fmt.Errorf("%s has no %s", path, old)
+	}
+	manifest = bytes.ReplaceAll(manifest, []byte(old), []byte(with))
 	_, err = kubectl(ctx, manifest, "apply", "--namespace", c.namespace, "--filename", "-")
 	return err
 }

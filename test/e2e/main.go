@@ -27,6 +27,7 @@ import (
 type options struct {
 	image, adapterImage string
 	deploy, cases       string
+	inject              bool
 	only                *regexp.Regexp
 	parallel            int
 	slack               time.Duration
@@ -40,6 +41,7 @@ func main() {
 	flag.StringVar(&o.cases, "cases", "testdata/e2e", "directory of the cases")
 	flag.IntVar(&o.parallel, "parallel", 4, "Jobs at once")
 	flag.DurationVar(&o.slack, "slack", 0, "time that a slow cluster may take beyond each limit")
+	flag.BoolVar(&o.inject, "inject", false, "have the cluster's policies of deploy/inject put the reporter into the Jobs")
 	only := flag.String("run", "", "run only the cases that match the regular expression")
 	flag.Parse()
 	var err error
@@ -72,7 +74,11 @@ func run(ctx context.Context, stop func(), o options, out io.Writer) (err error)
 		stop()
 		err = errors.Join(err, c.close(out))
 	}()
-	if err := c.applyRoles(ctx, o.deploy); err != nil {
+	prepare := c.applyRoles
+	if o.inject {
+		prepare = c.applyInjection
+	}
+	if err := prepare(ctx, o); err != nil {
 		return err
 	}
 	cases, lacking := split(cases, c.version, out)

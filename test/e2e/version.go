@@ -34,16 +34,12 @@ type needs struct {
 	Since   version `json:"since"` // the first that has it by default
 }
 
-// nativeSidecars are what the second form of every case needs.
-var nativeSidecars = needs{"native sidecars", 29}
-
 // lacks says what a cluster of a version lacks for the case; empty: nothing.
 func (c testCase) lacks(has version) string {
-	all := []needs{c.Needs}
-	if c.sidecar {
-		all = append(all, nativeSidecars)
+	if c.injected() && len(c.Env) > 0 {
+		return "the injected reporter's variables are the namespace's, not a Job's"
 	}
-	for _, n := range all {
+	for _, n := range []needs{c.Needs, c.form.needs} {
 		if has < n.Since {
 			return fmt.Sprintf("%s: since Kubernetes %s, this is %s", n.Feature, n.Since, has)
 		}

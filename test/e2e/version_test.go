@@ -19,11 +19,13 @@ func TestLacks(t *testing.T) {
 		has      version
 		want     string
 	}{
-		{testCase{entry: plain}, 28, ""},
-		{testCase{entry: plain, sidecar: true}, 28, "native sidecars: since Kubernetes 1.29, this is 1.28"},
-		{testCase{entry: plain, sidecar: true}, 29, ""},
-		{testCase{entry: rules}, 35, "RestartAllContainers: since Kubernetes 1.36, this is 1.35"},
-		{testCase{entry: rules, sidecar: true}, 36, ""},
+		{testCase{entry: plain, form: forms[0]}, 28, ""},
+		{testCase{entry: plain, form: forms[1]}, 28, "native sidecars: since Kubernetes 1.29, this is 1.28"},
+		{testCase{entry: plain, form: forms[1]}, 29, ""},
+		{testCase{entry: rules, form: forms[0]}, 35, "RestartAllContainers: since Kubernetes 1.36, this is 1.35"},
+		{testCase{entry: rules, form: forms[1]}, 36, ""},
+		{testCase{entry: plain, form: injection}, 35, "MutatingAdmissionPolicy: since Kubernetes 1.36, this is 1.35"},
+		{testCase{entry: entry{Env: map[string]string{"POLL_INTERVAL_SECONDS": "2"}}, form: injection}, 37, "the injected reporter's variables are the namespace's, not a Job's"},
 	} {
 		if got := tc.testCase.lacks(tc.has); got != tc.want {
 			t.Errorf("%+v on %s: %q, want %q", tc.testCase.entry, tc.has, got, tc.want)
