@@ -202,7 +202,7 @@ func (a *answer) WriteHeader(code int) {
 	if withheld && a.rec.Verb != "watch" {
 		return
 	}
-	a.s.update(func() { a.rec.Code = code })
+	a.s.update(func() { a.rec.Code, a.rec.Answered = code, time.Now() })
 	a.ResponseWriter.WriteHeader(code)
 }
 

@@ -19,10 +19,11 @@ type Request struct {
 	Name        string
 	ContentType string
 	Body        []byte
-	Code        int    // of the answer, as soon as it goes out; 0 where none did
-	Conn        int    // the connection: 1 is the first accepted
-	Proto       string // HTTP/2.0 or HTTP/1.1
-	Fault       string // the fault it met, empty if none
+	Code        int       // of the answer, as soon as it goes out; 0 where none did
+	Answered    time.Time // when it went out
+	Conn        int       // the connection: 1 is the first accepted
+	Proto       string    // HTTP/2.0 or HTTP/1.1
+	Fault       string    // the fault it met, empty if none
 }
 
 // A Match says which requests are meant; an empty field matches all.

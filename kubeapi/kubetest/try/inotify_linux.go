@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/binary"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,57 +14,82 @@ import (
 	"github.com/openshift-hyperfleet/status-reporter/kubeapi/kubetest"
 )
 
-// watchFile notes when path is made complete: closed after writing, or moved
-// there. The file's own times are too coarse: many kernels take them from a
-// clock that ticks every four milliseconds.
-func watchFile(tb kubetest.TB, path string) func(before time.Time) time.Time {
-	var mu sync.Mutex
-	var closed []time.Time
+// fileMask: closed after writing, moved there, closed after reading.
+const fileMask = syscall.IN_CLOSE_WRITE | syscall.IN_MOVED_TO | syscall.IN_CLOSE_NOWRITE
+
+// watchFile notes when path is made complete and when it is read. The file's own
+// times are too coarse: many kernels take them from a clock that ticks every four
+// milliseconds. The function returned waits until all that has happened is noted.
+func watchFile(tb kubetest.TB, path string) func() []fileEvent {
 	fd, err := syscall.InotifyInit1(syscall.IN_CLOEXEC | syscall.IN_NONBLOCK)
 	if err != nil {
 		return modified(path)
 	}
 	f := os.NewFile(uintptr(fd), "inotify")
-	if _, err := syscall.InotifyAddWatch(fd, filepath.Dir(path), syscall.IN_CLOSE_WRITE|syscall.IN_MOVED_TO); err != nil {
+	if _, err := syscall.InotifyAddWatch(fd, filepath.Dir(path), fileMask); err != nil {
 		f.Close()
 		return modified(path)
 	}
 	tb.Cleanup(func() { f.Close() })
-	go func() {
-		buf := make([]byte, 4096)
-		for {
-			n, err := f.Read(buf)
-			if err != nil {
+	w := &fileWatch{path: path, end: filepath.Join(filepath.Dir(path), ".end-of-history"), ended: make(chan struct{})}
+	go w.follow(f)
+	return w.history
+}
+
+// fileWatch keeps what inotify tells of a file.
+type fileWatch struct {
+	path, end string // end is a file that is written when no more is to be noted
+	ended     chan struct{}
+	mu        sync.Mutex
+	events    []fileEvent
+}
+
+func (w *fileWatch) follow(f *os.File) {
+	defer close(w.ended)
+	buf := make([]byte, 4096)
+	for {
+		n, err := f.Read(buf)
+		if err != nil {
+			return
+		}
+		now := time.Now()
+		for name, mask := range events(buf[:n]) {
+			switch name {
+			case filepath.Base(w.end):
 				return
-			}
-			now := time.Now()
-			if names(buf[:n], filepath.Base(path)) {
-				mu.Lock()
-				closed = append(closed, now)
-				mu.Unlock()
+			case filepath.Base(w.path):
+				w.mu.Lock()
+				w.events = append(w.events, fileEvent{at: now, read: mask&syscall.IN_CLOSE_NOWRITE != 0})
+				w.mu.Unlock()
 			}
 		}
-	}()
-	return func(before time.Time) time.Time {
-		mu.Lock()
-		defer mu.Unlock()
-		for _, t := range slices.Backward(closed) {
-			if t.Before(before) {
-				return t
-			}
-		}
-		return modified(path)(before)
 	}
 }
 
-// names tells whether one of the events is for the name.
-func names(events []byte, name string) bool {
-	for len(events) >= syscall.SizeofInotifyEvent {
-		end := min(syscall.SizeofInotifyEvent+int(binary.NativeEndian.Uint32(events[12:])), len(events))
-		if string(bytes.TrimRight(events[syscall.SizeofInotifyEvent:end], "\x00")) == name {
-			return true
+// history ends the watch.
+func (w *fileWatch) history() []fileEvent {
+	if os.WriteFile(w.end, nil, 0o600) == nil {
+		select {
+		case <-w.ended:
+		case <-time.After(time.Second):
 		}
-		events = events[end:]
+		os.Remove(w.end)
 	}
-	return false
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.events)
+}
+
+// events yields name and mask of each event.
+func events(buf []byte) iter.Seq2[string, uint32] {
+	return func(yield func(string, uint32) bool) {
+		for len(buf) >= syscall.SizeofInotifyEvent {
+			end := min(syscall.SizeofInotifyEvent+int(binary.NativeEndian.Uint32(buf[12:])), len(buf))
+			name := string(bytes.TrimRight(buf[syscall.SizeofInotifyEvent:end], "\x00"))
+			if !yield(name, binary.NativeEndian.Uint32(buf[4:])) {
+				return
+			}
+			buf = buf[end:]
+		}
+	}
 }

@@ -2,10 +2,6 @@
 
 package main
 
-import (
-	"time"
+import "github.com/openshift-hyperfleet/status-reporter/kubeapi/kubetest"
 
-	"github.com/openshift-hyperfleet/status-reporter/kubeapi/kubetest"
-)
-
-func watchFile(_ kubetest.TB, path string) func(before time.Time) time.Time { return modified(path) }
+func watchFile(_ kubetest.TB, path string) func() []fileEvent { return modified(path) }

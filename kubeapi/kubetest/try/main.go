@@ -16,7 +16,9 @@
 // settings can be given in the environment, such as MAX_WAIT_TIME_SECONDS=10,
 // CONDITION_TYPE=Validated or LOG_LEVEL=debug.
 //
-// The Job goes to stdout as YAML, all else to stderr. The exit code is 0 where
+// The Job goes to stdout as YAML, all else to stderr: what both processes print,
+// and at the end a timeline of what happened, in colour on a terminal unless
+// NO_COLOR is set. The exit code is 0 where
 // the Job got a condition, with -expect-reason one of that reason, else 1; 2
 // where the arguments are wrong.
 package main

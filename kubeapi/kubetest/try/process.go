@@ -17,6 +17,8 @@ type process struct {
 	cmd  *exec.Cmd
 	done chan struct{} // closed when it has ended
 	code int           // as the container runtime tells it; valid once it has ended
+
+	started, ended time.Time // the second one valid once it has ended
 }
 
 // start runs a command in a process group of its own, so that the end of ctx
@@ -29,13 +31,14 @@ func start(ctx context.Context, name string, out *console, command, env []string
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second // a child left behind may hold the pipes
+	p := &process{cmd: cmd, done: make(chan struct{}), started: time.Now()}
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	p := &process{cmd: cmd, done: make(chan struct{})}
 	go func() {
 		defer close(p.done)
 		cmd.Wait() // what it returns is in the state as well
+		p.ended = time.Now()
 		cmd.Stdout.(*prefixed).flush()
 		cmd.Stderr.(*prefixed).flush()
 		p.code = exitCode(cmd.ProcessState)
@@ -51,8 +54,8 @@ func exitCode(state *os.ProcessState) int {
 	return state.ExitCode()
 }
 
-// ended waits for the process, at most until ctx ends.
-func (p *process) ended(ctx context.Context) error {
+// wait waits for the process, at most until ctx ends.
+func (p *process) wait(ctx context.Context) error {
 	select {
 	case <-p.done:
 		return nil

@@ -29,12 +29,12 @@ const (
 type stage struct {
 	server  *kubetest.Server
 	out     *console
-	results string                           // path of the result file
-	closed  func(before time.Time) time.Time // when the result file was last made complete
+	results string             // path of the result file
+	history func() []fileEvent // of the result file
 
-	podChanged     time.Time // when the adapter's end was told
-	adapterRunning bool      // at the reporter's end
-	reporterCode   int
+	reporter, adapter *process  // nil where it was not started
+	podChanged        time.Time // when the adapter's end was told
+	adapterRunning    bool      // at the reporter's end
 }
 
 func newStage(tb kubetest.TB, stderr io.Writer) *stage {
@@ -43,7 +43,7 @@ func newStage(tb kubetest.TB, stderr io.Writer) *stage {
 		out:     &console{w: stderr},
 		results: filepath.Join(tb.TempDir(), "adapter-result.json"),
 	}
-	s.closed = watchFile(tb, s.results)
+	s.history = watchFile(tb, s.results)
 	job := s.server.CreateJob(newJob())
 	s.server.CreatePod(newPod(job.UID))
 	return s
@@ -59,6 +59,7 @@ func (s *stage) play(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
+	s.reporter = reporter
 	// In a Pod both start at once; here the times are to be the reporter's work
 	// and not its start.
 	ready, stop := context.WithCancelCause(ctx)
@@ -69,7 +70,6 @@ func (s *stage) play(ctx context.Context, o options) error {
 		err = s.runAdapter(ctx, o, reporter)
 	}
 	<-reporter.done // ctx ends it
-	s.reporterCode = reporter.code
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
@@ -85,6 +85,7 @@ func (s *stage) runAdapter(ctx context.Context, o options, reporter *process) er
 	if err != nil {
 		return errors.Join(err, reporter.terminate())
 	}
+	s.adapter = adapter
 	select {
 	case <-adapter.done:
 	case <-reporter.done:
@@ -108,7 +109,7 @@ func (s *stage) awaitAdapter(ctx context.Context, adapter *process, patience tim
 	if _, err := os.Lstat(s.results); err == nil {
 		ctx, cancel := context.WithTimeout(ctx, patience)
 		defer cancel()
-		s.adapterRunning = adapter.ended(ctx) != nil
+		s.adapterRunning = adapter.wait(ctx) != nil
 		return
 	}
 	s.adapterRunning = true

@@ -29,11 +29,9 @@ func (s *stage) summary(expectReason string, stdout, stderr io.Writer) error {
 	stdout.Write(text)
 	fmt.Fprintln(stderr)
 	condition, patched := s.delivered(job)
-	if condition != nil {
-		s.timing(condition, patched, stderr)
-	}
+	s.timing(condition, patched, stderr)
 	fmt.Fprintf(stderr, "requests: %d, connections: %d, reporter's exit code: %d\n",
-		len(s.server.Requests()), s.server.Connections(), s.reporterCode)
+		len(s.server.Requests()), s.server.Connections(), s.reporter.code)
 	if info, err := os.Lstat(s.results); err == nil && info.Mode().IsRegular() && info.Mode()&0o004 == 0 {
 		fmt.Fprintf(stderr, "warning: the result file's mode is %s; in a Pod the reporter may run as another user, who cannot read it: chmod 644\n", info.Mode())
 	}
@@ -61,33 +59,23 @@ func (s *stage) delivered(job *batchv1.Job) (*batchv1.JobCondition, time.Time) {
 	return &job.Status.Conditions[0], at // nobody else writes one
 }
 
-// timing tells how long the report took from what caused it.
+// timing tells what happened when, and how long the report took from what
+// caused it.
 func (s *stage) timing(c *batchv1.JobCondition, patched time.Time, stderr io.Writer) {
+	own := c != nil && s.own(c)
+	closed, read := fileTimes(s.history(), own, patched)
+	writeTimeline(stderr, s.timeline(closed, read), coloured(stderr))
+	switch {
+	case own && !closed.IsZero():
+		fmt.Fprintf(stderr, "from the result file's close to the condition: %s\n", milliseconds(patched.Sub(closed)))
+	case c != nil && !s.podChanged.IsZero() && s.podChanged.Before(patched):
+		fmt.Fprintf(stderr, "from the adapter's state in the Pod to the condition: %s\n", milliseconds(patched.Sub(s.podChanged)))
+	}
+}
+
+// own reports whether the condition is the adapter's own result.
+func (s *stage) own(c *batchv1.JobCondition) bool {
 	data, _ := os.ReadFile(s.results)
 	result, err := contract.Parse(data)
-	own := err == nil && result.Reason == c.Reason
-	switch {
-	case own:
-		fmt.Fprintf(stderr, "from the result file's close to the condition: %s\n", since(s.closed(patched), patched))
-	case !s.podChanged.IsZero() && s.podChanged.Before(patched):
-		fmt.Fprintf(stderr, "from the adapter's state in the Pod to the condition: %s\n", since(s.podChanged, patched))
-	}
-}
-
-func since(from, to time.Time) string {
-	if d := to.Sub(from); !from.IsZero() && d >= 0 {
-		return d.Round(10 * time.Microsecond).String()
-	}
-	return "not measured"
-}
-
-// modified is the time in the file's metadata, for want of a better one.
-func modified(path string) func(time.Time) time.Time {
-	return func(time.Time) time.Time {
-		info, err := os.Lstat(path)
-		if err != nil {
-			return time.Time{}
-		}
-		return info.ModTime()
-	}
+	return err == nil && result.Reason == c.Reason
 }

@@ -171,8 +171,8 @@ func TestAdapterGoesOn(t *testing.T) {
 	if err := s.play(t.Context(), options{reporter: reporter, command: []string{"sh", "-c", script}, patience: time.Millisecond}); err != nil {
 		t.Fatal(err)
 	}
-	if !s.adapterRunning || s.reporterCode != 0 {
-		t.Errorf("adapter running: %v, reporter's exit code: %d", s.adapterRunning, s.reporterCode)
+	if !s.adapterRunning || s.reporter.code != 0 {
+		t.Errorf("adapter running: %v, reporter's exit code: %d", s.adapterRunning, s.reporter.code)
 	}
 }
 
