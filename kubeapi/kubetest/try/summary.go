@@ -65,6 +65,7 @@ func (s *stage) timing(c *batchv1.JobCondition, patched time.Time, stderr io.Wri
 	own := c != nil && s.own(c)
 	closed, read := fileTimes(s.history(), own, patched)
 	writeTimeline(stderr, s.timeline(closed, read), coloured(stderr))
+	fmt.Fprintln(stderr)
 	switch {
 	case own && !closed.IsZero():
 		fmt.Fprintf(stderr, "from the result file's close to the condition: %s\n", milliseconds(patched.Sub(closed)))
