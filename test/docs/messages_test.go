@@ -16,7 +16,7 @@ import (
 const troubleshooting = "docs/troubleshooting.md"
 
 // elsewhere are packages that are not in the program, by the beginning of their path.
-var elsewhere = regexp.MustCompile(`^(kubeapi/kubetest|testdata|test|bench|e2e|hack|deploy)(/|$)`)
+var elsewhere = regexp.MustCompile(`^(kubeapi/kubetest|testdata|test|hack|deploy)(/|$)`)
 
 // sources are the program's files, parsed.
 func sources(t *testing.T) map[string]*ast.File {
