@@ -119,9 +119,7 @@ func (s *state) track(v *verdict) {
 			out.attempt = s.stopping // what was read since the stop began is fresh enough
 		}
 	}
-	if v.own && out.prior == nil {
-		s.file.taken = true
-	}
+	s.file.taken = s.file.taken || v.own
 	s.mark(&out.attempt, out.attempt != 0 || !out.closed && !s.now.Before(s.retryAt()))
 }
 
@@ -169,7 +167,7 @@ func (s *state) deliver(v verdict, blind bool) step {
 	case guarded && c != nil && !s.out.sent[outcomeOf(c)] && s.supersedes(c, v, o):
 		s.out.superseded = true
 		return s.close(line{slog.LevelWarn, msgSuperseded, o, v.own, s.pod.restarts, errSuperseded.Error()})
-	case s.out.stands == o && (!guarded || c != nil && outcomeOf(c) == o):
+	case s.out.stands == o && c != nil && outcomeOf(c) == o:
 		return s.close(line{slog.LevelInfo, msgReported, o, v.own, s.pod.restarts, ""})
 	}
 	return step{patch: s.newPatch(v, o, guarded)}

@@ -19,7 +19,7 @@ func (s *state) lacks(v verdict, guarded, blind bool) (do step, enough bool) {
 			return e.do, false
 		}
 	}
-	if judging && s.insistsOnPod() {
+	if judging && s.insistsOnPod() || guarded && s.readable() && s.insistsOnOwner() {
 		do = s.failed(errPodUnread)
 		s.out.retryAt = later(s.out.retryAt, s.pod.retryAt)
 		return do, false

@@ -69,7 +69,7 @@ func (s *state) sawPodReading(pod *corev1.Pod, err error, began seq) {
 	switch {
 	case a == answered:
 		p.pause.Reset()
-		p.read = max(p.read, began)
+		p.read = began
 		// Over what was taken in before it began a fresh reading is true whatever its
 		// resourceVersion: etcd may have been restored.
 		if p.taken <= began || newer(pod, p.last) {
@@ -78,10 +78,10 @@ func (s *state) sawPodReading(pod *corev1.Pod, err error, began seq) {
 		}
 	case a == notFound && p.last != nil:
 		s.podDeleted()
-		p.read = max(p.read, began)
+		p.read = began
 	case p.last == nil && (a == forbidden || a == notFound || a == refused):
 		p.refuse(err)
-		p.read = max(p.read, began)
+		p.read = began
 		s.feed.get = false // or it would be asked again at once, and so on
 	default:
 		p.missed = s.clock // it tells of now, whenever it began

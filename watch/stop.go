@@ -98,13 +98,11 @@ func (s *state) reportAt() time.Time {
 	return s.stop.reportAt(s.pod.grace, s.pod.sidecar, s.slowest)
 }
 
-// interimAt is when a stop is told that may come to more; zero: it is not. In one of
+// interimAt is when a stop that has begun is told which may come to more; zero: it is not. In one of
 // the kubelet's own nobody knows how much time there is; in others a longer grace
 // period than the usual one is for adapters that need it, not for those who wait.
 func (s *state) interimAt() time.Time {
 	switch {
-	case !s.stop.begun():
-		return time.Time{}
 	case !s.stop.kubelets():
 		if at := s.stop.began().Add(defaultGrace - writeMargin); at.Before(s.reportAt()) {
 			return at
