@@ -4,13 +4,18 @@
 // Go modules, at the version that ../kubernetes/go.mod pins, and kept in the
 // user's cache directory; that takes minutes, once.
 //
+// With -kubernetes the control plane is of another version, never taken from
+// KUBEBUILDER_ASSETS, beside the pinned etcd.
+//
 // It is run in the root directory of the repository.
 package main
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,7 +35,9 @@ var packages = map[string]string{
 }
 
 func main() {
-	dirs, err := run()
+	kubernetes := flag.String("kubernetes", "", "the `version` of Kubernetes, as 1.30.14; the pinned one where empty")
+	flag.Parse()
+	dirs, err := run(*kubernetes)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "assets:", err)
 		os.Exit(1)
@@ -38,7 +45,7 @@ func main() {
 	fmt.Println(strings.Join(dirs, string(filepath.ListSeparator)))
 }
 
-func run() ([]string, error) {
+func run(kubernetes string) ([]string, error) {
 	version, err := pinned(filepath.Join(module, "go.mod"))
 	if err != nil {
 		return nil, err
@@ -47,9 +54,25 @@ func run() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir := filepath.Join(cache, "status-reporter", "kubernetes-"+version)
-	return locate(os.Getenv("KUBEBUILDER_ASSETS"), dir, func(name, file string) error { return build(version, name, file) })
+	cache = filepath.Join(cache, "status-reporter")
+	assets := os.Getenv("KUBEBUILDER_ASSETS")
+	fromPinned := func(name, file string) error { return build(module, version, name, file) }
+	other, err := otherVersion(kubernetes, version)
+	if err != nil {
+		return nil, err
+	}
+	if other == "" {
+		return locate(names(), assets, kubernetesDir(cache, version), fromPinned)
+	}
+	dirs, err := locate(controlPlane, "", kubernetesDir(cache, other), func(name, file string) error { return buildOther(other, name, file) })
+	if err != nil {
+		return nil, err
+	}
+	etcd, err := locate([]string{"etcd"}, assets, kubernetesDir(cache, version), fromPinned)
+	return append(dirs, etcd...), err // the first directory that has a binary counts
 }
+
+func kubernetesDir(cache, version string) string { return filepath.Join(cache, "kubernetes-"+version) }
 
 // pinned is the version of k8s.io/kubernetes in a go.mod.
 func pinned(file string) (string, error) {
@@ -64,14 +87,11 @@ func pinned(file string) (string, error) {
 	return string(found[1]), nil
 }
 
-// locate returns the directories that have the binaries, once those that are
-// neither in assets nor in cache are built into cache.
-func locate(assets, cache string, build func(name, file string) error) (dirs []string, err error) {
-	var names []string
-	for name := range packages {
-		names = append(names, name)
-	}
-	slices.Sort(names)
+func names() []string { return slices.Sorted(maps.Keys(packages)) }
+
+// locate returns the directories that have the binaries of these names, once
+// those that are neither in assets nor in cache are built into cache.
+func locate(names []string, assets, cache string, build func(name, file string) error) (dirs []string, err error) {
 	for _, name := range names {
 		dir := assets
 		if dir == "" || !exists(filepath.Join(dir, name)) {
@@ -97,8 +117,9 @@ func exists(file string) bool {
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
-// build builds one binary. Another run that does the same meanwhile does no harm.
-func build(version, name, file string) error {
+// build builds one binary of a module's dependencies. Another run that does the
+// same meanwhile does no harm.
+func build(module, version, name, file string, flags ...string) error {
 	fmt.Fprintf(os.Stderr, "building %s (Kubernetes %s) …\n", name, version)
 	began := time.Now()
 	part := fmt.Sprintf("%s.%d", file, os.Getpid())
@@ -106,13 +127,20 @@ func build(version, name, file string) error {
 	major, minor, _ := strings.Cut(strings.TrimPrefix(version, "v"), ".")
 	minor, _, _ = strings.Cut(minor, ".")
 	const stamp = " -X k8s.io/component-base/version." // else the server says that it is v0.0.0
-	cmd := exec.Command("go", "build", "-C", module, "-trimpath", "-buildvcs=false", "-o", part,
-		"-ldflags", "-s -w"+stamp+"gitVersion="+version+stamp+"gitMajor="+major+stamp+"gitMinor="+minor, packages[name])
-	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=", "CGO_ENABLED=0", "GOOS=", "GOARCH=")
-	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
+	args := append([]string{"build", "-C", module, "-trimpath", "-buildvcs=false", "-o", part,
+		"-ldflags", "-s -w" + stamp + "gitVersion=" + version + stamp + "gitMajor=" + major + stamp + "gitMinor=" + minor}, flags...)
+	cmd := goCommand(append(args, packages[name])...)
+	cmd.Stdout = os.Stderr
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	fmt.Fprintf(os.Stderr, "built %s in %s\n", name, time.Since(began).Round(time.Second))
 	return os.Rename(part, file)
+}
+
+func goCommand(args ...string) *exec.Cmd {
+	cmd := exec.Command("go", args...)
+	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=", "CGO_ENABLED=0", "GOOS=", "GOARCH=")
+	cmd.Stderr = os.Stderr
+	return cmd
 }

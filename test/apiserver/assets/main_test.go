@@ -35,7 +35,7 @@ func TestLocate(t *testing.T) {
 			}
 			fill(t, cache, tt.cache)
 			var built []string
-			dirs, err := locate(assets, cache, func(name, file string) error {
+			dirs, err := locate(names(), assets, cache, func(name, file string) error {
 				built = append(built, name)
 				return os.WriteFile(file, nil, 0o755)
 			})
