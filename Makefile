@@ -38,7 +38,8 @@ export BUILDX_NO_DEFAULT_ATTESTATIONS := 1
 # Podman before 4.6 does not set BUILDPLATFORM, and would compile in emulation.
 BUILD_IMAGE = $(ENGINE) build --build-arg BASE=$(BASE) \
   $(if $(filter podman,$(ENGINE)),--build-arg BUILDPLATFORM=linux/$(shell go env GOHOSTARCH)) \
-  --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) --build-arg DATE=$(DATE)
+  --build-arg APP_VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) --build-arg DATE=$(DATE) \
+  $(if $(GOFIPS140),--build-arg GOFIPS140=$(GOFIPS140))
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOCYCLO     := github.com/fzipp/gocyclo/cmd/gocyclo@v0.6.0
@@ -55,7 +56,7 @@ help: ## List the targets, by what they are for
 ##@ Build
 
 .PHONY: binary
-binary: ## Build bin/status-reporter: static, stripped, reproducible (GOOS and GOARCH cross-compile)
+binary: ## Build bin/status-reporter: static, stripped, reproducible (GOOS and GOARCH cross-compile, GOFIPS140=v1.0.0 makes the FIPS flavour)
 	$(GO_BUILD) -o $(BINARY) .
 
 .PHONY: engine
