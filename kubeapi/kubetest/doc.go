@@ -25,6 +25,9 @@
 // test/apiserver compares the answers with those of a kube-apiserver. A request
 // without a token gets 401, as where anonymous access is turned off.
 //
+// [Kubernetes] has it do as a server of an older version does, as far as
+// [Features] go.
+//
 // # Things that go wrong
 //
 // [Server.Fault] queues faults for single requests: a refusal, a delay, a lost

@@ -7,13 +7,39 @@ import (
 )
 
 // checkStatus holds the Job controller's own conditions to what the API server
-// demands of them; all others are free. The server checks a rule only where a
-// change touches it, and so does this.
-func checkStatus(job, old *batchv1.Job) (invalid field.ErrorList) {
-	at := field.NewPath("status")
-	condition := func(detail string) *field.Error {
-		return field.Invalid(at.Child("conditions"), field.OmitValueType{}, detail)
+// of a version demands of them; all others are free.
+func (v Version) checkStatus(job, old *batchv1.Job) (invalid field.ErrorList) {
+	if CheckedConditions.In(v) {
+		invalid = checkEnd(job, old)
 	}
+	reject := func(broken bool, detail string) {
+		if broken {
+			invalid = append(invalid, invalidCondition(detail))
+		}
+	}
+	success := isTrue(job, batchv1.JobSuccessCriteriaMet)
+	indexed := job.Spec.CompletionMode != nil && *job.Spec.CompletionMode == batchv1.IndexedCompletion
+	reject(success && !indexed && !SuccessCriteria.In(v), "cannot set SuccessCriteriaMet to NonIndexed Job")
+	reject(success && isTrue(job, batchv1.JobFailed), "cannot set SuccessCriteriaMet=True and Failed=true conditions")
+	reject(success && isTrue(job, batchv1.JobFailureTarget), "cannot set SuccessCriteriaMet=True and FailureTarget=true conditions")
+	reject(success && job.Spec.SuccessPolicy == nil && !SuccessCriteria.In(v), "cannot set SuccessCriteriaMet=True for Job without SuccessPolicy")
+	if CheckedConditions.In(v) {
+		for _, t := range []batchv1.JobConditionType{batchv1.JobFailed, batchv1.JobComplete, batchv1.JobFailureTarget} {
+			reject(isTrue(old, t) && !isTrue(job, t), "cannot disable the terminal "+string(t)+"=True condition")
+		}
+	}
+	reject(isTrue(old, batchv1.JobSuccessCriteriaMet) && !success, "cannot disable the SuccessCriteriaMet=True condition")
+	return invalid
+}
+
+func invalidCondition(detail string) *field.Error {
+	return field.Invalid(field.NewPath("status", "conditions"), field.OmitValueType{}, detail)
+}
+
+// checkEnd is about how a Job ends. The server checks a rule only where a change
+// touches it, and so does this.
+func checkEnd(job, old *batchv1.Job) (invalid field.ErrorList) {
+	at, condition := field.NewPath("status"), invalidCondition
 	reject := func(broken bool, err *field.Error) {
 		if broken {
 			invalid = append(invalid, err)
@@ -52,12 +78,6 @@ func checkStatus(job, old *batchv1.Job) (invalid field.ErrorList) {
 	}
 	reject(finished && s.Terminating != nil && *s.Terminating > 0,
 		field.Invalid(at.Child("terminating"), s.Terminating, "terminating>0 is invalid for finished job"))
-	reject(success && failed, condition("cannot set SuccessCriteriaMet=True and Failed=true conditions"))
-	reject(success && target, condition("cannot set SuccessCriteriaMet=True and FailureTarget=true conditions"))
-	for _, t := range []batchv1.JobConditionType{batchv1.JobFailed, batchv1.JobComplete, batchv1.JobFailureTarget} {
-		reject(isTrue(old, t) && !isTrue(job, t), condition("cannot disable the terminal "+string(t)+"=True condition"))
-	}
-	reject(isTrue(old, batchv1.JobSuccessCriteriaMet) && !success, condition("cannot disable the SuccessCriteriaMet=True condition"))
 	return invalid
 }
 

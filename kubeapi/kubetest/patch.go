@@ -71,7 +71,7 @@ func (s *Server) patch(a *answer) {
 			}
 			return apply(object, r.Body, owner, me, r.Query.Has("force"))
 		}
-		if job, warnings, err = applyPatch(old, kind, r.Body, apply); err != nil {
+		if job, warnings, err = s.kubernetes.applyPatch(old, kind, r.Body, apply); err != nil {
 			return
 		}
 		if r.Query.Has("dryRun") {
@@ -95,7 +95,7 @@ func (s *Server) patch(a *answer) {
 
 // applyPatch returns what old becomes by a patch of its status, and warnings.
 // It takes the steps of kube-apiserver's patch handler, with the same libraries.
-func applyPatch(old *batchv1.Job, kind types.PatchType, patch []byte, apply func(map[string]any) (map[string]any, error)) (*batchv1.Job, []string, *apierrors.StatusError) {
+func (v Version) applyPatch(old *batchv1.Job, kind types.PatchType, patch []byte, apply func(map[string]any) (map[string]any, error)) (*batchv1.Job, []string, *apierrors.StatusError) {
 	if kind != types.ApplyYAMLPatchType && !json.Valid(patch) {
 		return nil, nil, apierrors.NewBadRequest("invalid JSON patch")
 	}
@@ -128,7 +128,7 @@ func applyPatch(old *batchv1.Job, kind types.PatchType, patch []byte, apply func
 		}
 	}
 	job = canonical(job).(*batchv1.Job)
-	if err := admit(job, old); err != nil {
+	if err := v.admit(job, old); err != nil {
 		return nil, nil, err
 	}
 	return job, warnings, nil
@@ -147,7 +147,7 @@ func cannotDecode(patch []byte, err error) *apierrors.StatusError {
 // subresource: the spec and most of the metadata stay as they were. What it
 // refuses goes by name, uid, resourceVersion, conditions and size; counters and
 // times of the status are not checked.
-func admit(job, old *batchv1.Job) *apierrors.StatusError {
+func (v Version) admit(job, old *batchv1.Job) *apierrors.StatusError {
 	if job.UID == "" { // an empty uid in a patch guards nothing
 		job.UID = old.UID
 	}
@@ -171,7 +171,7 @@ func admit(job, old *batchv1.Job) *apierrors.StatusError {
 	job.CreationTimestamp, job.Generation = old.CreationTimestamp, old.Generation
 	job.DeletionTimestamp, job.DeletionGracePeriodSeconds = old.DeletionTimestamp, old.DeletionGracePeriodSeconds
 	invalid := validation.ValidateObjectMetaUpdate(&job.ObjectMeta, &old.ObjectMeta, field.NewPath("metadata"))
-	if invalid = append(invalid, checkStatus(job, old)...); len(invalid) > 0 {
+	if invalid = append(invalid, v.checkStatus(job, old)...); len(invalid) > 0 {
 		return apierrors.NewInvalid(schema.GroupKind{Group: "batch", Kind: "Job"}, old.Name, invalid)
 	}
 	if b, _ := json.Marshal(job); len(b) > maxObject {

@@ -36,14 +36,15 @@ func Host(host string) Option { return func(s *Server) { s.host = host } }
 // A Server is a fake Kubernetes API server. Its methods may be called at any
 // time from any goroutine.
 type Server struct {
-	tb       TB
-	inMemory bool
-	host     string
-	dir      string
-	net      *network
-	http     *http.Server
-	served   chan struct{} // closed when the http.Server has returned
-	cancel   func()        // ends the context of every request
+	tb         TB
+	inMemory   bool
+	host       string
+	kubernetes Version
+	dir        string
+	net        *network
+	http       *http.Server
+	served     chan struct{} // closed when the http.Server has returned
+	cancel     func()        // ends the context of every request
 
 	mu      sync.Mutex
 	changed chan struct{} // closed and made anew whenever something below changes
@@ -65,13 +66,14 @@ type Server struct {
 func New(tb TB, opts ...Option) *Server {
 	tb.Helper()
 	s := &Server{
-		tb:      tb,
-		host:    "127.0.0.1",
-		dir:     tb.TempDir(),
-		served:  make(chan struct{}),
-		changed: make(chan struct{}),
-		store:   newStore(),
-		rules:   defaultRules(),
+		tb:         tb,
+		host:       "127.0.0.1",
+		kubernetes: Newest,
+		dir:        tb.TempDir(),
+		served:     make(chan struct{}),
+		changed:    make(chan struct{}),
+		store:      newStore(),
+		rules:      defaultRules(),
 	}
 	for _, opt := range opts {
 		opt(s)

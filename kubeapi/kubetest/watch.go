@@ -180,7 +180,10 @@ func (s *Server) beginWatch(r *Request) (backlog []event, next int, err *apierro
 		if o := s.objects[key{"pods", r.Namespace, r.Name}]; o != nil {
 			backlog = append(backlog, objectEvent("ADDED", s.version, o))
 		}
-		return append(backlog, s.bookmarkEvent(map[string]string{metav1.InitialEventsAnnotationKey: "true"})), next, nil
+		if InitialBookmarks.In(s.kubernetes) {
+			backlog = append(backlog, s.bookmarkEvent(map[string]string{metav1.InitialEventsAnnotationKey: "true"}))
+		}
+		return backlog, next, nil
 	}
 	if from < s.floor {
 		return nil, next, apierrors.NewResourceExpired(fmt.Sprintf("too old resource version: %d (%d)", from, s.floor))

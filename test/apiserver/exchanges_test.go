@@ -46,34 +46,39 @@ func patchKinds() (list []exchange) {
 	for _, p := range []struct {
 		name, kind, query, body string
 		want                    [4]string // on a running, a suspended, a Complete and a Failed Job
+		older                   string    // on the last two, before kubetest.CheckedConditions
 	}{
 		{"strategic merge", strategic, "", oneMore, [4]string{
 			"200: Available=True", "200: Available=True Suspended=True",
 			"200: Available=True SuccessCriteriaMet=True Complete=True", "200: Available=True FailureTarget=True Failed=True",
-		}},
+		}, ""},
 		{"merge", merge, "", oneMore, [4]string{
 			"200: Available=True", "200: Available=True",
 			"422 Invalid: SuccessCriteriaMet=True Complete=True", "422 Invalid: FailureTarget=True Failed=True",
-		}},
+		}, "200: Available=True"},
 		{"JSON patch that appends", jsonPatch, "", appended, [4]string{
 			"422 Invalid:", "200: Suspended=True Available=True",
 			"200: SuccessCriteriaMet=True Complete=True Available=True", "200: FailureTarget=True Failed=True Available=True",
-		}},
+		}, ""},
 		{"JSON patch that sets the list", jsonPatch, "", listed, [4]string{
 			"200: Available=True", "200: Available=True",
 			"422 Invalid: SuccessCriteriaMet=True Complete=True", "422 Invalid: FailureTarget=True Failed=True",
-		}},
+		}, "200: Available=True"},
 		{"apply", apply, "?fieldManager=reporter", applied, [4]string{
 			"200: Available=True", "409 Conflict: Suspended=True",
 			"409 Conflict: SuccessCriteriaMet=True Complete=True", "409 Conflict: FailureTarget=True Failed=True",
-		}},
+		}, ""},
 		{"forced apply", apply, "?fieldManager=reporter&force=true", applied, [4]string{
 			"200: Available=True", "200: Available=True",
 			"422 Invalid: SuccessCriteriaMet=True Complete=True", "422 Invalid: FailureTarget=True Failed=True",
-		}},
+		}, "200: Available=True"},
 	} {
 		for i, state := range []string{"running", "suspended", "complete", "failed"} {
-			list = append(list, exchange{name: state + " Job, " + p.name, job: state, kind: p.kind, path: statusPath + p.query, body: p.body, want: p.want[i]})
+			x := exchange{name: state + " Job, " + p.name, job: state, kind: p.kind, path: statusPath + p.query, body: p.body, want: p.want[i]}
+			if i >= 2 {
+				x.older = p.older
+			}
+			list = append(list, x)
 		}
 	}
 	return append(list,
@@ -171,18 +176,18 @@ func patchContents() []exchange {
 		{name: "1.6 MB", body: conditionOf(`"type":"Available","status":"True","message":"` + strings.Repeat("x", 1_600_000) + `"`), want: "500:"},
 		{name: "3.2 MB", body: conditionOf(`"type":"Available","status":"True","message":"` + strings.Repeat("x", 3_200_000) + `"`), want: "413 RequestEntityTooLarge:"},
 
-		{name: "Complete on a running Job", body: conditionOf(`"type":"Complete","status":"True"`), want: "422 Invalid:"},
-		{name: "Failed on a running Job", body: conditionOf(`"type":"Failed","status":"True"`), want: "422 Invalid:"},
-		{name: "Complete on a suspended Job", job: "suspended", body: conditionOf(`"type":"Complete","status":"True"`), want: "422 Invalid: Suspended=True"},
-		{name: "Failed on a Complete Job", job: "complete", body: conditionOf(`"type":"Failed","status":"True"`), want: "422 Invalid: SuccessCriteriaMet=True Complete=True"},
-		{name: "Complete on a Failed Job", job: "failed", body: conditionOf(`"type":"Complete","status":"True"`), want: "422 Invalid: FailureTarget=True Failed=True"},
+		{name: "Complete on a running Job", body: conditionOf(`"type":"Complete","status":"True"`), want: "422 Invalid:", older: "200: Complete=True"},
+		{name: "Failed on a running Job", body: conditionOf(`"type":"Failed","status":"True"`), want: "422 Invalid:", older: "200: Failed=True"},
+		{name: "Complete on a suspended Job", job: "suspended", body: conditionOf(`"type":"Complete","status":"True"`), want: "422 Invalid: Suspended=True", older: "200: Complete=True Suspended=True"},
+		{name: "Failed on a Complete Job", job: "complete", body: conditionOf(`"type":"Failed","status":"True"`), want: "422 Invalid: SuccessCriteriaMet=True Complete=True", older: "200: Failed=True Complete=True"},
+		{name: "Complete on a Failed Job", job: "failed", body: conditionOf(`"type":"Complete","status":"True"`), want: "422 Invalid: FailureTarget=True Failed=True", older: "200: Complete=True FailureTarget=True Failed=True"},
 		{name: "FailureTarget on a running Job", body: conditionOf(`"type":"FailureTarget","status":"True"`), want: "200: FailureTarget=True"},
-		{name: "FailureTarget on a Complete Job", job: "complete", body: conditionOf(`"type":"FailureTarget","status":"True"`), want: "422 Invalid: SuccessCriteriaMet=True Complete=True"},
-		{name: "SuccessCriteriaMet on a running Job", body: conditionOf(`"type":"SuccessCriteriaMet","status":"True"`), want: "200: SuccessCriteriaMet=True"},
+		{name: "FailureTarget on a Complete Job", job: "complete", body: conditionOf(`"type":"FailureTarget","status":"True"`), want: "422 Invalid: SuccessCriteriaMet=True Complete=True", older: "200: FailureTarget=True Complete=True"},
+		{name: "SuccessCriteriaMet on a running Job", body: conditionOf(`"type":"SuccessCriteriaMet","status":"True"`), want: "200: SuccessCriteriaMet=True", older: "422 Invalid:"},
 		{name: "SuccessCriteriaMet on a Failed Job", job: "failed", body: conditionOf(`"type":"SuccessCriteriaMet","status":"True"`), want: "422 Invalid: FailureTarget=True Failed=True"},
 		{name: "Suspended on a running Job", body: conditionOf(`"type":"Suspended","status":"True"`), want: "200: Suspended=True"},
-		{name: "no longer Complete", job: "complete", body: conditionOf(`"type":"Complete","status":"False"`), want: "422 Invalid: SuccessCriteriaMet=True Complete=True"},
-		{name: "no longer FailureTarget", job: "failed", body: conditionOf(`"type":"FailureTarget","status":"False"`), want: "422 Invalid: FailureTarget=True Failed=True"},
+		{name: "no longer Complete", job: "complete", body: conditionOf(`"type":"Complete","status":"False"`), want: "422 Invalid: SuccessCriteriaMet=True Complete=True", older: "200: Complete=False"},
+		{name: "no longer FailureTarget", job: "failed", body: conditionOf(`"type":"FailureTarget","status":"False"`), want: "422 Invalid: FailureTarget=True Failed=True", older: "200: FailureTarget=False Failed=True"},
 	}
 }
 

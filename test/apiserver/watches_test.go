@@ -75,14 +75,26 @@ func watches() []watching {
 	}
 }
 
-func (w *watching) playFake(t *testing.T) (said []string) {
+// wanted is what the table says of a version.
+func (w *watching) wanted(v kubetest.Version) (want []string) {
+	for _, event := range strings.Split(w.want, ", ") {
+		if event != "" && (event != "BOOKMARK initial" || kubetest.InitialBookmarks.In(v)) {
+			want = append(want, event)
+		}
+	}
+	return want
+}
+
+func (w *watching) playFake(t *testing.T, v kubetest.Version) (said []string) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) { said = w.play(t, fake{kubetest.New(t, kubetest.InMemory())}) })
+	synctest.Test(t, func(t *testing.T) {
+		said = w.play(t, fake{kubetest.New(t, kubetest.InMemory(), kubetest.Kubernetes(v))}, v)
+	})
 	return said
 }
 
 // play watches, checks what the table says of it, and returns all that came.
-func (w *watching) play(t *testing.T, s server) []string {
+func (w *watching) play(t *testing.T, s server, v kubetest.Version) []string {
 	t.Helper()
 	c := newCaller(t, s)
 	old := s.CreatePod(podNamed(pod))
@@ -104,10 +116,8 @@ func (w *watching) play(t *testing.T, s server) []string {
 	lines := make(chan string)
 	go readLines(resp.Body, lines)
 
-	var want, said, short []string
-	if w.want != "" {
-		want = strings.Split(w.want, ", ")
-	}
+	var said, short []string
+	want := w.wanted(v)
 	bookmarks := strings.Contains(", "+w.want+",", ", BOOKMARK,")
 	present := !strings.Contains(w.query, "resourceVersion=") || strings.Contains(w.query, "resourceVersion=0")
 	if present && version != "" {
