@@ -12,6 +12,9 @@ type Version int
 // in go.mod, whose kube-apiserver it is compared with word by word.
 const Newest Version = 37
 
+// Oldest is the oldest version that the reporter is tested with.
+const Oldest Version = 30
+
 func (v Version) String() string { return fmt.Sprintf("1.%d", int(v)) }
 
 // A Feature is something that kube-apiserver does since a version, and that a

@@ -15,13 +15,10 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/openshift-hyperfleet/status-reporter/kubeapi/kubetest"
 )
 
 // Variable holds the directories of the binaries, as a list like PATH.
@@ -155,19 +152,6 @@ func (c *Cluster) compact(ctx context.Context) error {
 }
 
 func (c *Cluster) etcdURL() string { return "http://127.0.0.1:" + c.etcdPort }
-
-// Version is the minor version that the server says it is.
-func (c *Cluster) Version() kubetest.Version {
-	minor := regexp.MustCompile(`^v1\.(\d+)\.`).FindStringSubmatch(c.version())
-	if minor == nil {
-		c.tb.Fatalf("kube-apiserver says that its version is %s", c.version())
-	}
-	v, err := strconv.Atoi(minor[1])
-	if err != nil {
-		c.tb.Fatal(err)
-	}
-	return kubetest.Version(v)
-}
 
 func (c *Cluster) version() string {
 	var v struct{ GitVersion string }

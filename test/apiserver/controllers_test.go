@@ -12,6 +12,7 @@ import (
 
 	"github.com/openshift-hyperfleet/status-reporter/contract"
 	"github.com/openshift-hyperfleet/status-reporter/kubeapi"
+	"github.com/openshift-hyperfleet/status-reporter/kubeapi/kubetest"
 	"github.com/openshift-hyperfleet/status-reporter/test/apiserver"
 	"github.com/openshift-hyperfleet/status-reporter/test/program"
 )
@@ -57,13 +58,13 @@ var ends = []struct {
 	code int32
 	want contract.Outcome
 	exit int
-	then []batchv1.JobConditionType // the Job controller's
+	then func(kubetest.Version) []batchv1.JobConditionType // the Job controller's
 }{
-	{"success", program.GoodFile, 0, program.Good, 0, program.Complete},
-	{"crash", "", 1, program.Crashed, 1, program.Failed},
+	{"success", program.GoodFile, 0, program.Good, 0, program.CompleteIn},
+	{"crash", "", 1, program.Crashed, 1, program.FailedIn},
 	{"failure", `{"status":"failure","reason":"Quota","message":"none left"}`, 0,
-		contract.Outcome{Status: contract.False, Reason: "Quota", Message: "none left"}, 0, program.Complete},
-	{"success, then a crash", program.GoodFile, 1, program.Good, 0, program.Failed},
+		contract.Outcome{Status: contract.False, Reason: "Quota", Message: "none left"}, 0, program.CompleteIn},
+	{"success, then a crash", program.GoodFile, 1, program.Good, 0, program.FailedIn},
 }
 
 // testLoad has 200 reporters write to 200 Jobs while the Job controller
@@ -71,6 +72,7 @@ var ends = []struct {
 // either writes nothing is refused.
 func testLoad(t *testing.T, cluster *apiserver.Cluster) {
 	const jobs = 200
+	version := cluster.Version()
 	c := program.DefaultCase(t)
 	var (
 		all   sync.WaitGroup
@@ -103,7 +105,7 @@ func testLoad(t *testing.T, cluster *apiserver.Cluster) {
 				mu.Lock()
 				took = append(took, time.Since(began))
 				mu.Unlock()
-				r.Await("the Job's end", func() bool { return stand(r, end.then) })
+				r.Await("the Job's end", func() bool { return stand(r, end.then(version)) })
 				r.Expect(end.want.Status, end.want.Reason, end.want.Message)
 			})
 		})

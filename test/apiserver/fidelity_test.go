@@ -56,7 +56,7 @@ const (
 
 // seen are the versions that TestFidelity has been run with, by make test-matrix
 // and by hand.
-var seen = []kubetest.Version{30, 34, kubetest.Newest}
+var seen = []kubetest.Version{kubetest.Oldest, 34, kubetest.Newest}
 
 // TestFake holds the fake server to what kube-apiserver does, in each version
 // that has been seen. TestFidelity shows that it does.

@@ -173,6 +173,7 @@ func injections() []injection {
 
 // testInject has Jobs injected, and holds the sidecar to job-native-sidecar.yaml's.
 func testInject(t *testing.T, cluster *apiserver.Cluster) {
+	cluster.Needs(t, apiserver.MutatingPolicies)
 	cluster.Apply(t, "deploy/inject/policy.yaml")
 	n := configured(t, cluster, nil)
 	n.Await("deploy/inject/policy.yaml in force", func() bool {

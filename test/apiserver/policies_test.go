@@ -7,6 +7,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/openshift-hyperfleet/status-reporter/kubeapi/kubetest"
 	"github.com/openshift-hyperfleet/status-reporter/test/apiserver"
 )
 
@@ -96,9 +97,9 @@ func allowed() []attempt {
 		{name: "another report in its place", status: under("Available"), body: condition(`"type":"Available","status":"False"`)},
 		{name: "Unknown", body: condition(`"type":"Available","status":"Unknown","reason":"AdapterInterrupted"`)},
 		{name: "with the Job's UID and version", body: `{"metadata":{"uid":"UID","resourceVersion":"VERSION"},` + good[1:]},
-		{name: "on a Job that is suspended", status: states["suspended"]},
-		{name: "on a Job that is complete", status: states["complete"]},
-		{name: "on a Job that has failed", status: states["failed"]},
+		{name: "on a Job that is suspended", state: "suspended"},
+		{name: "on a Job that is complete", state: "complete"},
+		{name: "on a Job that has failed", state: "failed"},
 		{name: "as a JSON patch", status: under("Other"), kind: apiserver.JSONPatch,
 			body: `[{"op":"add","path":"/status/conditions/-","value":{"type":"Available","status":"True"}}]`},
 		{name: "128 and 1024 characters, of more bytes", body: condition(`"type":"Available","status":"True","reason":"` +
@@ -174,8 +175,8 @@ func refused() []attempt {
 		{name: "its own and another type", body: `{"status":{"conditions":[{"type":"Available","status":"True"},{"type":"Other","status":"True"}]}}`, want: others},
 		{name: "no type", body: typed(""), want: others},
 		{name: "FailureTarget, which kills the Job", body: typed("FailureTarget"), want: others},
-		{name: "SuccessCriteriaMet, which ends it", body: typed("SuccessCriteriaMet"), want: others},
-		{name: "Suspended", status: states["suspended"], body: condition(`"type":"Suspended","status":"False"`), want: others},
+		{name: "SuccessCriteriaMet, which ends it", body: typed("SuccessCriteriaMet"), want: others, needs: kubetest.SuccessCriteria, codeWithout: 422},
+		{name: "Suspended", state: "suspended", body: condition(`"type":"Suspended","status":"False"`), want: others},
 		{name: "another's reason", status: under("Other"), body: condition(`"type":"Other","status":"True","reason":"X"`), want: others},
 		{name: "another's removal", status: under("Other"), body: `{"status":{"conditions":[{"$patch":"delete","type":"Other"}]}}`, want: others},
 		{name: "a merge patch that drops the others", status: under("Other"), kind: apiserver.Merge, body: good, want: others},
@@ -218,7 +219,7 @@ func refused() []attempt {
 		{name: "an owner", body: `{"metadata":{"ownerReferences":[{"apiVersion":"v1","kind":"Pod","name":"p","uid":"u"}]}}`, want: other},
 		{name: "a version that is past", body: `{"metadata":{"resourceVersion":"1"},` + good[1:], code: 409},
 		{name: "another Job's UID", body: `{"metadata":{"uid":"other"},` + good[1:], code: 422},
-		{name: "Complete, which the server itself refuses", status: under(), body: typed("Complete"), code: 422},
+		{name: "Complete, which the server itself refuses", status: under(), body: typed("Complete"), code: 422, needs: kubetest.CheckedConditions, wantWithout: others},
 		{name: "many indexes at once", change: indexed(3), pod: "job-" + strconv.Itoa(1<<30) + "-bcdfg", want: "does not belong to Job job."},
 	}
 }

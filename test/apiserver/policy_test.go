@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/openshift-hyperfleet/status-reporter/kubeapi/kubetest"
 	"github.com/openshift-hyperfleet/status-reporter/test/apiserver"
 )
 
@@ -22,6 +23,7 @@ type attempt struct {
 	job         string               // its name; job if empty
 	change      func(j *batchv1.Job) // what it has beside an adapter
 	status      batchv1.JobStatus    // what stands there before
+	state       string               // the same by name, as the Job controller leaves it
 	pod         string               // that the token is bound to; job-bcdfg if empty, - for none
 	account     string               // of the Pod; the reporter's if empty
 	annotations map[string]string    // of the namespace
@@ -29,6 +31,10 @@ type attempt struct {
 	body        string               // condition's if empty; UID and VERSION stand for the Job's
 	want        string               // what the refusal says; empty where there is none
 	code        int32                // of a refusal that is not the policy's
+
+	needs       *kubetest.Feature // where the server lacks it, what is below holds
+	wantWithout string
+	codeWithout int32
 }
 
 // elsewhere is the reporter's account of another namespace, which has the Role, too.
@@ -79,7 +85,13 @@ func (a *attempt) play(t *testing.T, cluster *apiserver.Cluster) {
 	if a.change != nil {
 		a.change(j)
 	}
-	j.Status = a.status
+	v := cluster.Version()
+	if j.Status = a.status; a.state != "" {
+		j.Status = stateOf(a.state, v)
+	}
+	if a.needs != nil && !a.needs.In(v) {
+		a.want, a.code = a.wantWithout, a.codeWithout
+	}
 	j = n.CreateJob(j)
 	token := a.tokenOf(t, cluster, n)
 	kind, body := a.kind, strings.NewReplacer(`"UID"`, `"`+string(j.UID)+`"`, `"VERSION"`, `"`+j.ResourceVersion+`"`).Replace(a.body)

@@ -24,8 +24,8 @@ type Delivery struct {
 	Alone  bool                       // it disturbs others on the same server
 }
 
-// Deliveries are all of them.
-func Deliveries() []Delivery {
+// Deliveries are all of them, to Jobs as a version of the Job controller leaves them.
+func Deliveries(v kubetest.Version) []Delivery {
 	deny := func(rights ...[2]string) func(r *Rig) {
 		return func(r *Rig) {
 			for _, right := range rights {
@@ -40,21 +40,25 @@ func Deliveries() []Delivery {
 	}
 	completes := status(func(s *batchv1.JobStatus) {
 		s.Active, s.Succeeded, s.CompletionTime = 0, 1, &metav1.Time{Time: time.Now()}
-		s.Conditions = append(s.Conditions, isTrue(batchv1.JobSuccessCriteriaMet), isTrue(batchv1.JobComplete))
+		for _, kind := range CompleteIn(v) {
+			s.Conditions = append(s.Conditions, isTrue(kind))
+		}
 	})
 	fails := status(func(s *batchv1.JobStatus) {
 		s.Active, s.Failed = 0, 1
-		s.Conditions = append(s.Conditions, isTrue(batchv1.JobFailureTarget), isTrue(batchv1.JobFailed))
+		for _, kind := range FailedIn(v) {
+			s.Conditions = append(s.Conditions, isTrue(kind))
+		}
 	})
 	return []Delivery{
 		{Name: "a result", want: Good},
 		{Name: "a crash", play: (*Rig).Crash, want: Crashed, exit: 1},
 		{Name: "to a Complete Job", play: func(r *Rig) { completes(r); r.Finish() }, want: Good,
-			keeps: Complete},
+			keeps: CompleteIn(v)},
 		{Name: "to a Failed Job", play: func(r *Rig) { fails(r); r.Crash() }, want: Crashed, exit: 1,
-			keeps: Failed},
+			keeps: FailedIn(v)},
 		{Name: "to a Job that is Failed next", play: func(r *Rig) { r.Crash(); r.AwaitReport(); fails(r) }, want: Crashed, exit: 1,
-			keeps: Failed},
+			keeps: FailedIn(v)},
 		{Name: "to a suspended Job", before: status(func(s *batchv1.JobStatus) {
 			s.Conditions = append(s.Conditions, isTrue(batchv1.JobSuspended))
 		}), want: Good, keeps: []batchv1.JobConditionType{batchv1.JobSuspended}},
@@ -68,7 +72,7 @@ func Deliveries() []Delivery {
 		{Name: "an interim report, then a result", play: func(r *Rig) { r.Sigterm(); r.AwaitReport(); r.Finish() }, want: Good},
 		{Name: "an interim report, then a crash", play: func(r *Rig) { r.Sigterm(); r.AwaitReport(); r.Crash() }, want: Crashed, exit: 1},
 		{Name: "an interim report to a Job that is Failed next, then a result", play: func(r *Rig) { r.Sigterm(); r.AwaitReport(); fails(r); r.Finish() }, want: Good,
-			keeps: Failed},
+			keeps: FailedIn(v)},
 		{Name: "an interim report, where the Pod cannot be watched, then a crash", before: deny([2]string{"watch", "pods"}),
 			play: func(r *Rig) { r.Sigterm(); r.AwaitReport(); r.Crash() }, want: Crashed, exit: 1},
 		{Name: "an interruption, where Pods cannot be read and another Pod has reported", before: func(r *Rig) {
@@ -171,7 +175,18 @@ func (f fakeTrouble) Restart() {
 	f.s.Up()
 }
 
-var (
-	Complete = []batchv1.JobConditionType{batchv1.JobSuccessCriteriaMet, batchv1.JobComplete}
-	Failed   = []batchv1.JobConditionType{batchv1.JobFailureTarget, batchv1.JobFailed}
-)
+// CompleteIn is what a version of the Job controller sets on a Job that is done.
+func CompleteIn(v kubetest.Version) []batchv1.JobConditionType {
+	if !kubetest.SuccessCriteria.In(v) {
+		return []batchv1.JobConditionType{batchv1.JobComplete}
+	}
+	return []batchv1.JobConditionType{batchv1.JobSuccessCriteriaMet, batchv1.JobComplete}
+}
+
+// FailedIn is the same for a Job whose backoffLimit is exceeded.
+func FailedIn(v kubetest.Version) []batchv1.JobConditionType {
+	if !kubetest.SuccessCriteria.In(v) {
+		return []batchv1.JobConditionType{batchv1.JobFailed}
+	}
+	return []batchv1.JobConditionType{batchv1.JobFailureTarget, batchv1.JobFailed}
+}

@@ -3,15 +3,19 @@ package program
 import (
 	"testing"
 	"testing/synctest"
+
+	"github.com/openshift-hyperfleet/status-reporter/kubeapi/kubetest"
 )
 
-// TestDelivery plays the deliveries against the fake server; TestAPIServer does
-// it against a real one.
+// TestDelivery plays the deliveries against the fake server, as the oldest version
+// and the newest are; TestAPIServer does it against a real one.
 func TestDelivery(t *testing.T) {
-	for _, d := range Deliveries() {
-		t.Run(d.Name, func(t *testing.T) {
-			c := DefaultCase(t)
-			synctest.Test(t, func(t *testing.T) { d.Run(NewHarness(t, c).Rig) })
-		})
+	for _, v := range []kubetest.Version{kubetest.Oldest, kubetest.Newest} {
+		for _, d := range Deliveries(v) {
+			t.Run(v.String()+"/"+d.Name, func(t *testing.T) {
+				c := DefaultCase(t)
+				synctest.Test(t, func(t *testing.T) { d.Run(NewHarness(t, c, kubetest.Kubernetes(v)).Rig) })
+			})
+		}
 	}
 }

@@ -58,10 +58,10 @@ func DefaultCase(t testing.TB) suite.Case {
 }
 
 // NewHarness is for tests that make their bubble themselves.
-func NewHarness(t testing.TB, c suite.Case) *Harness {
+func NewHarness(t testing.TB, c suite.Case, opts ...kubetest.Option) *Harness {
 	t.Helper()
 	keepRealTime(t)
-	s := kubetest.New(t, kubetest.InMemory())
+	s := kubetest.New(t, append(opts, kubetest.InMemory())...)
 	h := &Harness{Rig: NewRig(t, c, s), Server: s}
 	h.dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := s.Dial(ctx, network, address)
