@@ -44,6 +44,7 @@ BUILD_IMAGE = $(ENGINE) build --build-arg BASE=$(BASE) \
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOCYCLO     := github.com/fzipp/gocyclo/cmd/gocyclo@v0.6.0
 ACTIONLINT  := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 CYCLONEDX   := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
 
 # Modules of their own, so that the reporter's stays small.
@@ -108,6 +109,13 @@ dist: image-tar ## What a release holds, in dist/: binaries, archives, SBOM, che
 	  go run $(CYCLONEDX) bin -json -output-version 1.6 -noserial -version "$(VERSION)" -output $$binary.cdx.json $$binary; \
 	done
 	@cd dist && rm -f SHA256SUMS && sha256sum * >SHA256SUMS && cat SHA256SUMS
+
+VEX_PRODUCT ?= pkg:golang/github.com/openshift-hyperfleet/status-reporter@$(VERSION)
+VEX         ?= dist/status-reporter-$(VERSION).openvex.json
+
+.PHONY: vex
+vex: bin/govulncheck ## Write what is known of vulnerabilities as OpenVEX to VEX, about VEX_PRODUCT; before dist, whose checksums take it in
+	hack/vulncheck.sh bin/govulncheck '$(VEX_PRODUCT)' '$(VEX)'
 
 .PHONY: clean
 clean: ## Remove what the targets make
@@ -175,8 +183,17 @@ test-schema: ## Compare the golden suite's JSON Schema with the parser, by a val
 	cd hack/schematest && go vet ./... && go test ./...
 
 .PHONY: test-workflows
-test-workflows: ## Check .github/workflows
+test-workflows: ## Check .github/workflows, and the recipe in SECURITY.md that one of them runs
 	go run $(ACTIONLINT) -color=false
+	hack/verify-test.sh
+
+.PHONY: bin/govulncheck
+bin/govulncheck:
+	@GOBIN=$(CURDIR)/bin GOOS= GOARCH= go install $(GOVULNCHECK)
+
+.PHONY: vulncheck
+vulncheck: bin/govulncheck ## Look up known vulnerabilities in the code that is called; says SKIPPED where the database cannot be reached
+	@hack/vulncheck.sh bin/govulncheck
 
 .PHONY: test-examples
 test-examples: binary ## Run the golden suite's examples in Python and shell, as far as the machine has these
@@ -185,10 +202,14 @@ test-examples: binary ## Run the golden suite's examples in Python and shell, as
 ##@ Test on a real API server
 
 .PHONY: test-apiserver
-test-apiserver: ## Golden suite, deliveries, 200 Jobs, the policies and the fake's fidelity on a real kube-apiserver: KUBEBUILDER_ASSETS, else built once
-	@dirs=$$(go run ./test/apiserver/assets); \
+test-apiserver: ## Golden suite, deliveries, 200 Jobs, the policies and the fake's fidelity on a real kube-apiserver: KUBEBUILDER_ASSETS, else built once; KUBERNETES=1.30.14 is another version
+	@dirs=$$(go run ./test/apiserver/assets -kubernetes '$(KUBERNETES)'); \
 	STATUS_REPORTER_APISERVER=$$dirs go test -count=1 -p 1 -parallel 16 -timeout 20m -v -run '^(TestAPIServer|TestFidelity|TestPolicies)$$' ./test/apiserver | \
 	  grep --line-buffered -vE '^ *(=== |--- PASS: [^/]+/[^/]+/)'
+
+.PHONY: test-matrix
+test-matrix: ## The same on the oldest, a middle and the newest version, or on VERSIONS='…', and the table in docs/versions.md
+	go run ./test/apiserver/matrix $(if $(VERSIONS),-versions '$(VERSIONS)') ./test/apiserver
 
 .PHONY: e2e
 e2e: ## Real Jobs on the cluster of KUBECONFIG, with IMAGE within reach of its nodes; INJECT=1 has its policies of deploy/inject put the reporter there
