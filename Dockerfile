@@ -1,5 +1,5 @@
 # --build-arg BASE=scratch leaves out even distroless: the binary needs nothing of
-# it. So does Red Hat's: GO_IMAGE=registry.access.redhat.com/ubi9/go-toolset:1.26
+# it. Red Hat's images do as well: GO_IMAGE=registry.access.redhat.com/ubi9/go-toolset:1.26
 # and BASE=registry.access.redhat.com/ubi9-micro. With GOFIPS140=v1.0.0 the binary
 # has Go's certified FIPS 140-3 module, and uses it.
 # Names are whole ones: podman knows no other registry than those it is told of.

@@ -199,6 +199,19 @@ vulncheck: bin/govulncheck ## Look up known vulnerabilities in the code that is 
 test-examples: binary ## Run the golden suite's examples in Python and shell, as far as the machine has these
 	testdata/examples/run.sh $(BINARY)
 
+ARCHITECTURES ?= arm64 s390x ppc64le
+
+.PHONY: test-arch
+test-arch: ## Golden suite along the whole way with the binaries for ARCHITECTURES under qemu's user mode emulation (Debian's qemu-user)
+	@for arch in $(ARCHITECTURES); do \
+	  emulator=qemu-$$(sed 's/^arm64$$/aarch64/; s/^amd64$$/x86_64/; s/^386$$/i386/' <<<$$arch); \
+	  [[ $$arch == $$(go env GOHOSTARCH) ]] && emulator= || command -v $$emulator >/dev/null || { echo "there is no $$emulator: install Debian's package qemu-user"; exit 1; }; \
+	  GOOS=linux GOARCH=$$arch $(MAKE) -s binary BINARY=bin/status-reporter-$$arch; \
+	  echo "$$arch$${emulator:+ under $$emulator}"; \
+	  STATUS_REPORTER_COMMAND="$$emulator $(CURDIR)/bin/status-reporter-$$arch" go test -count=1 -parallel 8 -timeout 20m -v -run '^TestGoldenCommand$$' ./test/golden | \
+	    grep --line-buffered -vE '^ *(=== |--- PASS: [^/]+/)'; \
+	done
+
 ##@ Test on a real API server
 
 .PHONY: test-apiserver

@@ -17,7 +17,7 @@ func PlayGolden(r *Rig, c suite.Case) {
 	switch c.Trigger {
 	case suite.File:
 		if c.Condition.Reason == contract.ReasonInvalidResultFormat {
-			r.Write(string(c.Input)) // of what was there before it, the reporter cannot know that nobody holds it open
+			r.replace(string(c.Input)) // of what was there before it, the reporter cannot know that nobody holds it open
 		}
 	case suite.Stop:
 		r.Sigterm()

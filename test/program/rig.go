@@ -57,6 +57,7 @@ type Rig struct {
 	Exit    chan int
 	Kind    batchv1.JobConditionType
 	Began   time.Time
+	Command []string // runs the reporter as a process; nil: it is run in this one
 
 	dial     func(ctx context.Context, network, address string) (net.Conn, error)
 	pollOnly bool
@@ -135,10 +136,14 @@ func (r *Rig) Start() {
 		Version: "dev", Dial: r.dial, PollOnly: r.pollOnly,
 	}
 	r.Began = time.Now()
-	go func() {
-		r.Exit <- reporter.Run(p)
-		r.Log.Write(nil)
-	}()
+	if r.Command != nil {
+		r.exec()
+	} else {
+		go func() {
+			r.Exit <- reporter.Run(p)
+			r.Log.Write(nil)
+		}()
+	}
 	r.settle(func() bool {
 		return len(r.Exit) > 0 || r.Log.Has("following the adapter") || strings.Contains(r.Log.String(), "the result file alone is followed")
 	})
@@ -149,6 +154,15 @@ func (r *Rig) Sigterm() { r.Signals <- syscall.SIGTERM }
 
 // Write writes the result file.
 func (r *Rig) Write(content string) { r.Put(r.Path, content) }
+
+// replace writes the result file in one step: half of one may be a result.
+func (r *Rig) replace(content string) {
+	r.T.Helper()
+	r.Put(r.Path+".new", content)
+	if err := os.Rename(r.Path+".new", r.Path); err != nil {
+		r.T.Fatal(err)
+	}
+}
 
 // Put writes a file.
 func (r *Rig) Put(path, content string) {
