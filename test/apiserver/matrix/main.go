@@ -36,7 +36,7 @@ func run(versions []string, page string, packages []string) error {
 		began := time.Now()
 		r, err := play(v, packages)
 		if err != nil {
-			return fmt.Errorf("Kubernetes %s: %w", v, err)
+			return fmt.Errorf("on Kubernetes %s: %w", v, err)
 		}
 		fmt.Printf("Kubernetes %s: %s (%s)\n", v, r, time.Since(began).Round(time.Second))
 		for _, s := range r.skips {
