@@ -174,16 +174,19 @@ func (r *Rig) EndPod(code int32) {
 	})
 }
 
-// SidecarAgain starts the reporter again as the kubelet does with a native sidecar:
-// what its last run has left in the termination message stands in its status.
-func (h *Harness) SidecarAgain() {
-	last := h.TerminationMessage()
-	h.UpdatePod(func(pod *corev1.Pod) {
-		s := StatusOf(pod, "status-reporter")
+// SidecarAgain starts the reporter again as the kubelet does with a native sidecar.
+func (h *Harness) SidecarAgain() { h.StartAgain("status-reporter") }
+
+// StartAgain starts the reporter in a container again: what its last run has left in
+// the termination message stands in its status.
+func (r *Rig) StartAgain(container string) {
+	last := r.TerminationMessage()
+	r.UpdatePod(func(pod *corev1.Pod) {
+		s := StatusOf(pod, container)
 		EndRun(s, 0, "Completed", last)
 		BeginRun(s)
 	})
-	h.Put(h.Last, "")
-	h.Signals = make(chan os.Signal, 1)
-	h.Start()
+	r.Put(r.Last, "")
+	r.Signals = make(chan os.Signal, 1)
+	r.Start()
 }
