@@ -54,25 +54,41 @@ func run(kubernetes string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	cache = filepath.Join(cache, "status-reporter")
-	assets := os.Getenv("KUBEBUILDER_ASSETS")
-	fromPinned := func(name, file string) error { return build(module, version, name, file) }
-	other, err := otherVersion(kubernetes, version)
+	p := places{assets: os.Getenv("KUBEBUILDER_ASSETS"), cache: filepath.Join(cache, "status-reporter"), pinned: version}
+	p.build = func(version, name, file string) error {
+		if version == p.pinned {
+			return build(module, version, name, file)
+		}
+		return buildOther(version, name, file)
+	}
+	return p.directories(kubernetes)
+}
+
+// places are where binaries come from.
+type places struct {
+	assets string // KUBEBUILDER_ASSETS
+	cache  string
+	pinned string // the version that ../kubernetes/go.mod has
+	build  func(version, name, file string) error
+}
+
+// directories are those that have a control plane of a version, the pinned one
+// where none is asked for. The first that has a binary counts.
+func (p *places) directories(kubernetes string) ([]string, error) {
+	other, err := otherVersion(kubernetes, p.pinned)
 	if err != nil {
 		return nil, err
 	}
 	if other == "" {
-		return locate(names(), assets, kubernetesDir(cache, version), fromPinned)
+		return p.locate(slices.Sorted(maps.Keys(packages)), p.assets, p.pinned)
 	}
-	dirs, err := locate(controlPlane, "", kubernetesDir(cache, other), func(name, file string) error { return buildOther(other, name, file) })
+	dirs, err := p.locate(controlPlane, "", other)
 	if err != nil {
 		return nil, err
 	}
-	etcd, err := locate([]string{"etcd"}, assets, kubernetesDir(cache, version), fromPinned)
-	return append(dirs, etcd...), err // the first directory that has a binary counts
+	etcd, err := p.locate([]string{"etcd"}, p.assets, p.pinned)
+	return append(dirs, etcd...), err
 }
-
-func kubernetesDir(cache, version string) string { return filepath.Join(cache, "kubernetes-"+version) }
 
 // pinned is the version of k8s.io/kubernetes in a go.mod.
 func pinned(file string) (string, error) {
@@ -87,20 +103,18 @@ func pinned(file string) (string, error) {
 	return string(found[1]), nil
 }
 
-func names() []string { return slices.Sorted(maps.Keys(packages)) }
-
-// locate returns the directories that have the binaries of these names, once
-// those that are neither in assets nor in cache are built into cache.
-func locate(names []string, assets, cache string, build func(name, file string) error) (dirs []string, err error) {
+// locate returns the directories that have these binaries of a version, once those
+// that are neither in assets nor in the cache are built.
+func (p *places) locate(names []string, assets, version string) (dirs []string, err error) {
 	for _, name := range names {
 		dir := assets
 		if dir == "" || !exists(filepath.Join(dir, name)) {
-			dir = cache
+			dir = filepath.Join(p.cache, "kubernetes-"+version)
 			if file := filepath.Join(dir, name); !exists(file) {
 				if err := os.MkdirAll(dir, 0o755); err != nil {
 					return nil, err
 				}
-				if err := build(name, file); err != nil {
+				if err := p.build(version, name, file); err != nil {
 					return nil, err
 				}
 			}

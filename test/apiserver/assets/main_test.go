@@ -10,37 +10,46 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestLocate(t *testing.T) {
+func TestDirectories(t *testing.T) {
+	const pinned, old = "v1.37.2", "v1.30.14"
 	all := []string{"etcd", "kube-apiserver", "kube-controller-manager"}
 	tests := []struct {
-		name          string
-		assets, cache []string // what is there; no assets: the variable is not set
-		want          []string
-		built         []string
+		name       string
+		kubernetes string
+		assets     []string            // what is there; nil: the variable is not set
+		cache      map[string][]string // by version
+		want       []string
+		built      []string
 	}{
-		{"nothing there", nil, nil, []string{"cache"}, all},
-		{"all in the cache", nil, all, []string{"cache"}, nil},
-		{"all in KUBEBUILDER_ASSETS", all, nil, []string{"assets"}, nil},
-		{"KUBEBUILDER_ASSETS goes first", all, all, []string{"assets"}, nil},
-		{"KUBEBUILDER_ASSETS as envtest has it", []string{"etcd", "kube-apiserver", "kubectl"}, nil,
-			[]string{"assets", "cache"}, []string{"kube-controller-manager"}},
+		{"nothing there", "", nil, nil, []string{pinned}, []string{pinned + " etcd", pinned + " kube-apiserver", pinned + " kube-controller-manager"}},
+		{"all in the cache", "", nil, map[string][]string{pinned: all}, []string{pinned}, nil},
+		{"all in KUBEBUILDER_ASSETS", "", all, nil, []string{"assets"}, nil},
+		{"KUBEBUILDER_ASSETS goes first", "", all, map[string][]string{pinned: all}, []string{"assets"}, nil},
+		{"KUBEBUILDER_ASSETS as envtest has it", "", []string{"etcd", "kube-apiserver", "kubectl"}, nil, []string{"assets", pinned}, []string{pinned + " kube-controller-manager"}},
+		{"the pinned version by its name", "1.37.2", all, nil, []string{"assets"}, nil},
+		{"another version", "1.30.14", nil, map[string][]string{pinned: all}, []string{old, pinned}, []string{old + " kube-apiserver", old + " kube-controller-manager"}},
+		{"another version, built before", "1.30.14", nil, map[string][]string{pinned: all, old: all[1:]}, []string{old, pinned}, nil},
+		{"another version, and KUBEBUILDER_ASSETS has who knows which", "1.30.14", all, map[string][]string{old: all[1:]}, []string{old, "assets"}, nil},
+		{"another version, and no etcd", "1.30.14", nil, map[string][]string{old: all[1:]}, []string{old, pinned}, []string{pinned + " etcd"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()
-			assets, cache := "", filepath.Join(dir, "cache")
-			if tt.assets != nil {
-				assets = filepath.Join(dir, "assets")
-				fill(t, assets, tt.assets)
-			}
-			fill(t, cache, tt.cache)
 			var built []string
-			dirs, err := locate(names(), assets, cache, func(name, file string) error {
-				built = append(built, name)
+			p := places{cache: dir, pinned: pinned, build: func(version, name, file string) error {
+				built = append(built, version+" "+name)
 				return os.WriteFile(file, nil, 0o755)
-			})
+			}}
+			if tt.assets != nil {
+				p.assets = filepath.Join(dir, "assets")
+				fill(t, p.assets, tt.assets)
+			}
+			for version, names := range tt.cache {
+				fill(t, filepath.Join(dir, "kubernetes-"+version), names)
+			}
+			dirs, err := p.directories(tt.kubernetes)
 			for i := range dirs {
-				dirs[i] = filepath.Base(dirs[i])
+				dirs[i] = strings.TrimPrefix(filepath.Base(dirs[i]), "kubernetes-")
 			}
 			if diff := cmp.Diff(tt.want, dirs); diff != "" || err != nil {
 				t.Errorf("%v\n%s", err, diff)
