@@ -110,11 +110,15 @@ dist: image-tar ## What a release holds, in dist/: binaries, archives, SBOM, che
 	done
 	@cd dist && rm -f SHA256SUMS && sha256sum * >SHA256SUMS && cat SHA256SUMS
 
+# Not by go run, which hides its exit code.
+BUILD_GOVULNCHECK := GOBIN=$(CURDIR)/bin GOOS= GOARCH= go install $(GOVULNCHECK)
+
 VEX_PRODUCT ?= pkg:golang/github.com/openshift-hyperfleet/status-reporter@$(VERSION)
 VEX         ?= dist/status-reporter-$(VERSION).openvex.json
 
 .PHONY: vex
-vex: bin/govulncheck ## Write what is known of vulnerabilities as OpenVEX to VEX, about VEX_PRODUCT; before dist, whose checksums take it in
+vex: ## Write what is known of vulnerabilities as OpenVEX to VEX, about VEX_PRODUCT; before dist, whose checksums take it in
+	@$(BUILD_GOVULNCHECK)
 	hack/vulncheck.sh bin/govulncheck '$(VEX_PRODUCT)' '$(VEX)'
 
 .PHONY: clean
@@ -187,12 +191,9 @@ test-workflows: ## Check .github/workflows, and the recipe in SECURITY.md that o
 	go run $(ACTIONLINT) -color=false
 	hack/verify-test.sh
 
-.PHONY: bin/govulncheck
-bin/govulncheck:
-	@GOBIN=$(CURDIR)/bin GOOS= GOARCH= go install $(GOVULNCHECK)
-
 .PHONY: vulncheck
-vulncheck: bin/govulncheck ## Look up known vulnerabilities in the code that is called; says SKIPPED where the database cannot be reached
+vulncheck: ## Look up known vulnerabilities in the code that is called; says SKIPPED where the database cannot be reached
+	@$(BUILD_GOVULNCHECK)
 	@hack/vulncheck.sh bin/govulncheck
 
 .PHONY: test-examples
