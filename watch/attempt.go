@@ -157,17 +157,18 @@ func (out *delivery) wake(s *state) []time.Time {
 // takePrior takes in what an earlier run of this native sidecar has left in its
 // termination message: the adapter's own result of its present run, reported. That
 // stands, whatever has become of the file.
-func (out *delivery) takePrior(f facts) {
+func (out *delivery) takePrior(f facts, kind batchv1.JobConditionType) {
 	var last struct {
-		Msg             string `json:"msg"`
-		Own             bool   `json:"own"`
-		AdapterRestarts *int32 `json:"adapterRestarts"`
+		Msg             string                   `json:"msg"`
+		Type            batchv1.JobConditionType // another reporter's, of the same Pod, has another one
+		Own             bool                     `json:"own"`
+		AdapterRestarts *int32                   `json:"adapterRestarts"`
 		contract.Outcome
 	}
 	if out.prior != nil || json.Unmarshal([]byte(f.lastReport), &last) != nil {
 		return
 	}
-	if last.Msg == msgReported && last.Own && last.AdapterRestarts != nil && *last.AdapterRestarts == f.restarts {
+	if last.Msg == msgReported && last.Own && last.Type == kind && last.AdapterRestarts != nil && *last.AdapterRestarts == f.restarts {
 		out.prior, out.stands, out.sent[last.Outcome] = &last.Outcome, last.Outcome, true
 	}
 }

@@ -157,7 +157,7 @@ func (s *state) sawFacts(f facts) {
 	// before a restart in place tells of the run before.
 	p.known = !f.reporterStarted.IsZero() && !f.reporterStarted.Before(s.started.Truncate(time.Second).Add(-time.Second))
 	if p.known && f.sidecar {
-		s.out.takePrior(f)
+		s.out.takePrior(f, s.conditionType)
 	}
 }
 

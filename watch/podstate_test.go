@@ -160,7 +160,7 @@ func TestPodIsReadAgain(t *testing.T) {
 
 // TestPriorReport: a native sidecar that is started again knows what it has reported.
 func TestPriorReport(t *testing.T) {
-	const message = `{"level":"INFO","msg":%q,"own":%v,"adapterRestarts":%d,"status":"True","reason":"Ready","message":"All set"}`
+	const message = `{"level":"INFO","msg":%q,"type":"Available","own":%v,"adapterRestarts":%d,"status":"True","reason":"Ready","message":"All set"}`
 	prior := fmt.Sprintf(message, msgReported, true, 0)
 	leaves := func(text string, changes ...func(*facts)) facts {
 		return with(with(alive(), sidecar, known, func(f *facts) { f.lastReport, f.reporterRestarts = text, 1 }), changes...)
@@ -174,6 +174,7 @@ func TestPriorReport(t *testing.T) {
 		{"not the adapter's own", []scene{becomes(leaves(fmt.Sprintf(message, msgReported, false, 0))), until(sec), clock}, "read Job; @1s"},
 		{"not reported", []scene{becomes(leaves(fmt.Sprintf(message, msgNoTime, true, 0))), until(sec), clock}, "read Job; @1s"},
 		{"without the adapter's run", []scene{becomes(leaves(`{"msg":"reported","own":true,"status":"True"}`)), until(sec), clock}, "read Job; @1s"},
+		{"of another reporter in the Pod", []scene{becomes(leaves(strings.Replace(prior, "Available", "Validated", 1))), until(sec), clock}, "read Job; @1s"},
 		{"cut off", []scene{becomes(leaves(prior[:40])), until(sec), clock}, "read Job; @1s"},
 		{"none", []scene{becomes(leaves("")), until(sec), clock}, "read Job; @1s"},
 		{"a regular container's", []scene{becomes(leaves(prior, func(f *facts) { f.sidecar = false })), until(sec), clock}, "read Job; @1s"},

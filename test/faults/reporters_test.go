@@ -66,6 +66,22 @@ func severalFaults() []story {
 				h.Sigterm()
 				other.Sigterm()
 			})},
+		{Name: "two reporters, native sidecars that are started again: the adapter has succeeded, and the other's crashes", Want: good,
+			Play: beside((*harness).NativeSidecar, crashed, 1, func(h *harness, other *program.Rig) {
+				h.Finish()
+				h.AwaitReport()
+				h.Sigterm() // ends the first run of each; of the second nobody has told them to stop
+				other.Sigterm()
+				h.Wait()
+				other.Wait()
+				h.SidecarAgain()
+				other.StartAgain(program.Worker + "-reporter")
+				time.Sleep(10 * time.Second)
+				other.EndContainer(program.Worker, 1, "Error")
+				time.Sleep(2 * time.Second)
+				h.Sigterm()
+				other.Sigterm()
+			})},
 		{Name: "a Pod that no Job owns: its adapter succeeds", Want: good, Play: play(ofNoJob, runs(10*time.Second), (*harness).Finish)},
 		{Name: "a Pod that no Job owns: its adapter crashes", Want: crashed, Exit: 1, Play: play(ofNoJob, runs(10*time.Second), (*harness).Crash)},
 		{Name: "a Pod that no Job owns is deleted", Want: program.InterruptedBy(contract.Unknown, "the Pod is being deleted"), Exit: 143, Play: play(ofNoJob, runs(10*time.Second), deleted(30))},
