@@ -51,9 +51,12 @@ type Config struct {
 	Job           string        // its name
 	Pod           string        // its name; empty: not known, and never read
 	ConditionType batchv1.JobConditionType
-	Misconfigured error // where set, this alone is reported, in 30 s at most
-	API           API
-	Log           *slog.Logger
+	// Keys of the Job's label and annotation that a report sets; empty: none.
+	OutcomeLabel, DetailsAnnotation string
+	Version                         string // of the reporter, for the annotation
+	Misconfigured                   error  // where set, this alone is reported, in 30 s at most
+	API                             API
+	Log                             *slog.Logger
 	// Last says what the run's last line is so far, for the log and the kubelet;
 	// an empty msg takes back a report that is not to be made any more.
 	Last     func(level slog.Level, msg string, args ...any)
