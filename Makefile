@@ -190,7 +190,7 @@ test-examples: binary ## Run the golden suite's examples in Python and shell, as
 .PHONY: test-apiserver
 test-apiserver: ## Golden suite, deliveries, 200 Jobs, the policies and the fake's fidelity on a real kube-apiserver: KUBEBUILDER_ASSETS, else built once
 	@dirs=$$(go run ./test/apiserver/assets); \
-	STATUS_REPORTER_APISERVER=$$dirs go test -count=1 -p 1 -parallel 16 -timeout 20m -v -run '^(TestAPIServer|TestFidelity|TestPolicies)$$' ./test/apiserver | \
+	STATUS_REPORTER_APISERVER=$$dirs go test -count=1 -p 1 -parallel 16 -timeout 20m -v -run '^(TestAPIServer|TestFidelity|TestPolicies|TestConsumers)$$' ./test/apiserver | \
 	  grep --line-buffered -vE '^ *(=== |--- PASS: [^/]+/[^/]+/)'
 
 .PHONY: e2e
