@@ -72,6 +72,7 @@ type Result struct {
 	Own        bool             // the Outcome is the adapter's own
 	Outcome    contract.Outcome // zero where there was nothing to report
 	Pod        *corev1.Pod      // as last read; nil where it never was
+	Restarts   bool             // the kubelet starts the reporter again after any code but 0, as far as is known
 }
 
 // Run observes and reports. It returns when the report is made or given up; as a
@@ -91,5 +92,7 @@ func run(ctx context.Context, cfg Config, sigterm <-chan os.Signal, lookAt func(
 		answers: make(chan func(), 4),
 	}
 	l.file.lookAt = lookAt
-	return l.run(ctx)
+	r := l.run(ctx)
+	r.Restarts = l.s.pod.restartsReporter()
+	return r
 }

@@ -112,8 +112,8 @@ func without(all []batchv1.JobCondition, kind batchv1.JobConditionType) (others 
 	return others
 }
 
-// ends sets what the Job controller does at a Job's end.
-func ends(n *apiserver.Namespace, name string, before, at batchv1.JobConditionType) {
+// finishes sets what the Job controller does at a Job's end.
+func finishes(n *apiserver.Namespace, name string, before, at batchv1.JobConditionType) {
 	began := metav1.NewTime(time.Now().Add(-time.Minute).Truncate(time.Second))
 	n.UpdateJob("", name, func(j *batchv1.Job) {
 		j.Status.StartTime = &began
@@ -195,7 +195,7 @@ func testFinalIsWaitedFor(t *testing.T, cluster *apiserver.Cluster, wait recipe)
 				t.Fatalf("it ends before the Job does: %s", early.out.String())
 			}
 			reports(n, "my-adapter", tt.status, "the last word")
-			ends(n, "my-adapter", tt.before, tt.at)
+			finishes(n, "my-adapter", tt.before, tt.at)
 			early.ends(t, tt.code, string(tt.status)+"\n")
 			wait.start(t, env).ends(t, tt.code, string(tt.status)+"\n")
 		})

@@ -52,6 +52,12 @@ func PlayGolden(r *Rig, c suite.Case) {
 	}); diff != "" {
 		t.Errorf("condition (-want +got):\n%s", diff)
 	}
+	labels := r.API.Job(Namespace, JobName).Labels
+	for key, value := range c.Labels {
+		if labels[key] != value {
+			t.Errorf("label %s is %q, want %q", key, labels[key], value)
+		}
+	}
 	if got.LastProbeTime.IsZero() || got.LastTransitionTime.IsZero() {
 		t.Errorf("times are missing: %+v", got)
 	}
