@@ -2,7 +2,9 @@ package apiserver_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"maps"
 	"os"
 	"os/exec"
 	"regexp"
@@ -15,7 +17,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/openshift-hyperfleet/status-reporter/contract"
 	"github.com/openshift-hyperfleet/status-reporter/test/apiserver"
+	"github.com/openshift-hyperfleet/status-reporter/test/program"
 )
 
 // recipes are the commands of docs/consumers.md under a heading, block by block, with
@@ -127,9 +131,11 @@ func finishes(n *apiserver.Namespace, name string, before, at batchv1.JobConditi
 	})
 }
 
-// TestConsumers runs the commands of docs/consumers.md, with kubectl itself.
+// TestConsumers runs the commands of docs/consumers.md, with kubectl itself, and what
+// carries the outcome further under own-condition.yaml.
 func TestConsumers(t *testing.T) {
 	cluster := apiserver.Start(t)
+	t.Run("under the policy", func(t *testing.T) { testMetadataUnderPolicy(t, cluster) })
 	if cluster.Namespace(t).Kubectl() == nil {
 		t.Skip("NOT TESTED, there is no kubectl: the commands of docs/consumers.md")
 	}
@@ -233,4 +239,77 @@ func testLabelIsSelected(t *testing.T, cluster *apiserver.Cluster, list, details
 		return
 	}
 	details.start(t, env).ends(t, 0, `"used": 24`)
+}
+
+// testMetadataUnderPolicy: own-condition.yaml lets pass what the Job's template names,
+// and where it refuses a label the report stands without.
+func testMetadataUnderPolicy(t *testing.T, cluster *apiserver.Cluster) {
+	cluster.Enforce(t)
+	const refused = "the API server refuses the report with its label and annotation; it goes without"
+	keys := map[string]string{"OUTCOME_LABEL": "example.com/outcome", "DETAILS_ANNOTATION": "example.com/details"}
+	for _, tt := range []struct {
+		name  string
+		named bool // in the Job's template
+		file  string
+		code  int
+	}{
+		{"named, a success", true, `{"status":"success","reason":"R","message":"m","details":[1]}`, 0},
+		{"named, a failure", true, `{"status":"failure","reason":"R","message":"m","details":[1]}`, 4},
+		{"not named, a success", false, `{"status":"success","reason":"R","message":"m"}`, 0},
+		{"not named, a failure", false, `{"status":"failure","reason":"R","message":"m"}`, 4},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := program.DefaultCase(t)
+			if tt.named {
+				c.Job = withEnv(t, c.Job, keys)
+			}
+			r := program.NewRig(t, c, cluster.Namespace(t, apiserver.Enforced))
+			maps.Copy(r.Env, keys)
+			r.Env["FAILURE_EXIT_CODE"] = "4"
+			r.Start()
+			r.Write(tt.file)
+			r.End(tt.code)
+			status := contract.True
+			if tt.code != 0 {
+				status = contract.False
+			}
+			r.Expect(status, "R", "m")
+			label, annotation := "", ""
+			if tt.named {
+				label, annotation = string(status), `"details":[1]`
+			}
+			job := r.API.Job(program.Namespace, program.JobName)
+			if got := job.Labels["example.com/outcome"]; got != label {
+				t.Errorf("the label is %q, want %q", got, label)
+			}
+			if got := job.Annotations["example.com/details"]; !strings.Contains(got, annotation) || (got == "") != (annotation == "") {
+				t.Errorf("the annotation is %s, want %s in it", got, annotation)
+			}
+			if r.Log.Has(refused) == tt.named {
+				t.Errorf("the log says that it goes without: %v", !tt.named)
+			}
+		})
+	}
+}
+
+// withEnv gives the reporter in a Job's template these variables.
+func withEnv(t *testing.T, data []byte, env map[string]string) []byte {
+	t.Helper()
+	job := &batchv1.Job{}
+	if err := json.Unmarshal(data, job); err != nil {
+		t.Fatal(err)
+	}
+	containers := job.Spec.Template.Spec.Containers
+	for i := range containers {
+		for name, value := range env {
+			if containers[i].Name == "status-reporter" {
+				containers[i].Env = append(containers[i].Env, corev1.EnvVar{Name: name, Value: value})
+			}
+		}
+	}
+	data, err := json.Marshal(job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
 }
