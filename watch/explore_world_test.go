@@ -158,7 +158,7 @@ const (
 
 var (
 	errAway     = errors.New("connection refused")
-	errForbids  = apierrors.NewForbidden(schema.GroupResource{Resource: "all"}, "it", errors.New(`User "it" cannot do that`))
+	errForbids  = apierrors.NewForbidden(schema.GroupResource{Resource: "all"}, "it", words(`User "it" cannot do that`))
 	errFails    = apierrors.NewServiceUnavailable("etcd is away")
 	errNotFound = apierrors.NewNotFound(schema.GroupResource{Resource: "all"}, "it")
 	errConflict = apierrors.NewConflict(schema.GroupResource{Resource: "jobs"}, "it", errors.New("changed"))
@@ -166,7 +166,7 @@ var (
 		Status: metav1.StatusFailure, Code: http.StatusTooManyRequests, Reason: metav1.StatusReasonTooManyRequests, Details: &metav1.StatusDetails{RetryAfterSeconds: 20},
 	}}
 	errAnotherUID = apierrors.NewInvalid(schema.GroupKind{Kind: "Job"}, "it", field.ErrorList{field.Invalid(field.NewPath("metadata", "uid"), "A", "field is immutable")})
-	errPolicy     = apierrors.NewForbidden(schema.GroupResource{Resource: "jobs"}, "it", errors.New("ValidatingAdmissionPolicy 'p' with binding 'p' denied request: no labels"))
+	errPolicy     = apierrors.NewForbidden(schema.GroupResource{Resource: "jobs"}, "it", words("ValidatingAdmissionPolicy 'p' with binding 'p' denied request: no labels"))
 )
 
 // err is how a request fares that the server does not answer as asked.

@@ -84,6 +84,11 @@ func ofTheJob(p *corev1.Pod) {
 
 var jobs = schema.GroupResource{Group: "batch", Resource: "jobs"}
 
+// words are an error as an API server has them.
+type words string
+
+func (w words) Error() string { return string(w) }
+
 // refusalOf is what an API server says, in its words.
 func refusalOf(code int32, message string) error {
 	return &apierrors.StatusError{ErrStatus: metav1.Status{Status: metav1.StatusFailure, Code: code, Message: message}}
@@ -99,9 +104,9 @@ func notValid(path ...string) error {
 
 // Refusals, as an API server of 1.37 words them.
 var (
-	rbacDenial   = apierrors.NewForbidden(jobs, "adapter-job", fmt.Errorf(`User "system:serviceaccount:a:b" cannot patch resource "jobs/status" in API group "batch" in the namespace "a"`))
-	notReady     = apierrors.NewForbidden(jobs, "adapter-job", fmt.Errorf("not yet ready to handle request"))
-	policyDenial = fmt.Errorf("PATCH: %w", apierrors.NewForbidden(jobs, "adapter-job", fmt.Errorf("ValidatingAdmissionPolicy 'no-labels' with binding 'no-labels' denied request: no labels, please")))
+	errRBAC         = apierrors.NewForbidden(jobs, "adapter-job", words(`User "system:serviceaccount:a:b" cannot patch resource "jobs/status" in API group "batch" in the namespace "a"`))
+	errNotReady     = apierrors.NewForbidden(jobs, "adapter-job", words("not yet ready to handle request"))
+	errPolicyDenial = fmt.Errorf("PATCH: %w", apierrors.NewForbidden(jobs, "adapter-job", words("ValidatingAdmissionPolicy 'no-labels' with binding 'no-labels' denied request: no labels, please")))
 )
 
 const (
@@ -120,9 +125,9 @@ func TestDrop(t *testing.T) {
 		{"none", nil, none},
 		{"the network", errNetwork, none},
 		{"a page", aPage, none},
-		{"a right is missing", rbacDenial, none},
-		{"a server that has just started", notReady, none},
-		{"a policy, 403", policyDenial, both},
+		{"a right is missing", errRBAC, none},
+		{"a server that has just started", errNotReady, none},
+		{"a policy, 403", errPolicyDenial, both},
 		{"a policy, 422", refusalOf(422, byPolicy), both},
 		{"a policy, 401", refusalOf(401, byPolicy), both},
 		{"a policy, 413", refusalOf(413, byPolicy), both},
@@ -133,7 +138,7 @@ func TestDrop(t *testing.T) {
 		{"a webhook, 503", refusalOf(503, byWebhook), both},
 		{"a webhook that quotes a missing right", refusalOf(403, `admission webhook "w" denied the request: pods is forbidden: User "x" cannot get resource "pods"`), both},
 		{"a webhook that is away", refusalOf(500, `Internal error occurred: failed calling webhook "w": no route to host`), none},
-		{"a plugin", apierrors.NewForbidden(jobs, "adapter-job", fmt.Errorf("exceeded quota: q")), both},
+		{"a plugin", apierrors.NewForbidden(jobs, "adapter-job", words("exceeded quota: q")), both},
 		{"the label", notValid("labels"), "label"},
 		{"the annotation", notValid("annotations"), "annotation"},
 		{"both, by name", notValid("labels", "annotations"), both},
@@ -146,7 +151,7 @@ func TestDrop(t *testing.T) {
 		{"413", refusalOf(413, "too large"), both},
 		{"401", apierrors.NewUnauthorized("Unauthorized"), none},
 		{"404", apierrors.NewNotFound(jobs, "adapter-job"), none},
-		{"409", apierrors.NewConflict(jobs, "adapter-job", fmt.Errorf("changed")), none},
+		{"409", apierrors.NewConflict(jobs, "adapter-job", words("changed")), none},
 		{"410", status410, none},
 		{"429", apierrors.NewTooManyRequests("slow down", 1), none},
 		{"500", refusalOf(500, "etcdserver: leader changed"), none},
@@ -189,19 +194,19 @@ func TestDeliverMetadata(t *testing.T) {
 			"read Job; read Job; PATCH False Broken uid=job-1 rv=1 label=False annotation; reported False Broken; end delivered own"},
 		{"an interruption, and what replaces it", aSecond(stops, until(2*sec), finished(success)),
 			"read Job; read Pod; read Job; read Pod; PATCH Unknown AdapterInterrupted uid=job-1 rv=1 label=Unknown annotation; reported Unknown AdapterInterrupted; PATCH True Ready uid=job-1 label=True annotation; reported True Ready; end delivered own"},
-		{"a policy refuses them", aSecond(refuses(policyDenial), finished(success)),
+		{"a policy refuses them", aSecond(refuses(errPolicyDenial), finished(success)),
 			"read Job; PATCH True Ready uid=job-1 label=True annotation!; PATCH True Ready uid=job-1; reported True Ready; end delivered own"},
-		{"a policy refuses them, failure: the guard is the same", aSecond(refuses(policyDenial), finished(failure)),
+		{"a policy refuses them, failure: the guard is the same", aSecond(refuses(errPolicyDenial), finished(failure)),
 			"read Job; read Job; PATCH False Broken uid=job-1 rv=1 label=False annotation!; PATCH False Broken uid=job-1 rv=1; reported False Broken; end delivered own"},
 		{"the annotation is refused, then the label", aSecond(refuses(notValid("annotations")), finished(success)),
 			"read Job; PATCH True Ready uid=job-1 label=True annotation!; PATCH True Ready uid=job-1 label=True!; PATCH True Ready uid=job-1; reported True Ready; end delivered own"},
-		{"once refused they do not come again", aSecond(refuses(policyDenial), stops, until(2*sec), finished(success)),
+		{"once refused they do not come again", aSecond(refuses(errPolicyDenial), stops, until(2*sec), finished(success)),
 			"read Job; read Pod; read Job; read Pod; PATCH Unknown AdapterInterrupted uid=job-1 rv=1 label=Unknown annotation!; PATCH Unknown AdapterInterrupted uid=job-1 rv=1; reported Unknown AdapterInterrupted; PATCH True Ready uid=job-1; reported True Ready; end delivered own"},
-		{"refused, and the verdict is another meanwhile", aSecond(refuses(policyDenial), hold("metadata"), stops, until(2*sec), finished(success), release("metadata"), until(4*sec)),
+		{"refused, and the verdict is another meanwhile", aSecond(refuses(errPolicyDenial), hold("metadata"), stops, until(2*sec), finished(success), release("metadata"), until(4*sec)),
 			"read Job; read Pod; read Job; read Pod; PATCH Unknown AdapterInterrupted uid=job-1 rv=1 label=Unknown annotation!; PATCH True Ready uid=job-1; reported True Ready; end delivered own"},
 		{"they are refused, and so is the report: that is final", aSecond(fail("PATCH", refusalOf(422, byPolicy)), refuses(refusalOf(422, byPolicy)), finished(success)),
 			"read Job; PATCH True Ready uid=job-1 label=True annotation!; PATCH True Ready uid=job-1!; refused True Ready; end own"},
-		{"a right that is missing and comes is none of theirs", aSecond(refuses(rbacDenial), finished(success), until(30*sec), clock, refuses(nil), until(43*sec)),
+		{"a right that is missing and comes is none of theirs", aSecond(refuses(errRBAC), finished(success), until(30*sec), clock, refuses(nil), until(43*sec)),
 			"read Job; PATCH True Ready uid=job-1 label=True annotation!; trying True Ready; PATCH True Ready uid=job-1 label=True annotation!; @30s; PATCH True Ready uid=job-1 label=True annotation; reported True Ready; end delivered own"},
 		{"nor is an outage", aSecond(refuses(errNetwork), finished(success), until(30*sec), clock, refuses(nil), until(43*sec)),
 			"read Job; PATCH True Ready uid=job-1 label=True annotation!; trying True Ready; PATCH True Ready uid=job-1 label=True annotation!; @30s; PATCH True Ready uid=job-1 label=True annotation; reported True Ready; end delivered own"},
@@ -210,7 +215,7 @@ func TestDeliverMetadata(t *testing.T) {
 	}, withLabel, withAnnotation)
 	checkDelivery(t, []delivers{
 		{"the label alone", aSecond(finished(success)), "read Job; PATCH True Ready uid=job-1 label=True; reported True Ready; end delivered own"},
-		{"the label alone, refused", aSecond(refuses(policyDenial), finished(success)), "read Job; PATCH True Ready uid=job-1 label=True!; PATCH True Ready uid=job-1; reported True Ready; end delivered own"},
+		{"the label alone, refused", aSecond(refuses(errPolicyDenial), finished(success)), "read Job; PATCH True Ready uid=job-1 label=True!; PATCH True Ready uid=job-1; reported True Ready; end delivered own"},
 	}, withLabel)
 	checkDelivery(t, []delivers{
 		{"the annotation alone", aSecond(finished(success)), "read Job; PATCH True Ready uid=job-1 annotation; reported True Ready; end delivered own"},
@@ -220,7 +225,7 @@ func TestDeliverMetadata(t *testing.T) {
 // What the API server refuses is said once.
 func TestLoopTellsOfMetadata(t *testing.T) {
 	inBubble(t, newFakeAPI(ownPod()), func(t *testing.T, r *rig) {
-		r.fail("metadata", policyDenial)
+		r.fail("metadata", errPolicyDenial)
 		r.stop()
 		r.until(2 * sec)
 		r.write(valid)
