@@ -359,6 +359,25 @@ func TestFailureFailsTheJob(t *testing.T) {
 	}
 }
 
+// TestConsumersHaveTheRules: docs/consumers.md fails a Job by the rules of the
+// manifests, and by no others.
+func TestConsumersHaveTheRules(t *testing.T) {
+	_, section, _ := strings.Cut(text(t, "../docs/consumers.md"), "\n## A Job that is Failed where the outcome is False\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	blocks := regexp.MustCompile("(?s)\n```yaml\n(.*?)```").FindAllStringSubmatch(section, -1)
+	files := []string{"job.yaml", "job-native-sidecar.yaml"}
+	if len(blocks) != len(files) {
+		t.Fatalf("%d rules on the page", len(blocks))
+	}
+	for i, file := range files {
+		spec := strict[batchv1.JobSpec](t, []byte(blocks[i][1]))
+		rules := read(t, file).jobs[0].Spec.PodFailurePolicy.Rules
+		if !slices.ContainsFunc(rules, func(r batchv1.PodFailurePolicyRule) bool { return cmp.Equal(r, spec.PodFailurePolicy.Rules[0]) }) {
+			t.Errorf("%s has no rule %+v", file, spec.PodFailurePolicy.Rules[0])
+		}
+	}
+}
+
 // TestComponentIsTheSame: what is written twice is the same.
 func TestComponentIsTheSame(t *testing.T) {
 	rbac, component := read(t, "rbac.yaml"), read(t, "component/rbac.yaml", "component/sidecar.yaml")

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/yaml"
 
 	"github.com/openshift-hyperfleet/status-reporter/contract"
 )
@@ -256,5 +257,31 @@ func TestDeployedPolicy(t *testing.T) {
 	}
 	if deployed == 0 {
 		t.Error("no case has them")
+	}
+}
+
+// TestIndexedIsThePagesRecipe: docs/consumers.md gives each index its condition as the
+// case does.
+func TestIndexedIsThePagesRecipe(t *testing.T) {
+	page, err := os.ReadFile("../../docs/consumers.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, found := strings.Cut(string(page), "\n## A condition for each index of an Indexed Job\n")
+	block := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindStringSubmatch(section)
+	if !found || block == nil {
+		t.Fatal("docs/consumers.md has no such recipe")
+	}
+	var recipe corev1.Container
+	if err := yaml.UnmarshalStrict([]byte(block[1]), &recipe); err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(loadAll(t), func(c testCase) bool { return c.Indexed })
+	c := loadAll(t)[i]
+	var played corev1.Container
+	c.setEnv(&played)
+	played.Env = slices.DeleteFunc(played.Env, func(e corev1.EnvVar) bool { return e.Name == "FAILURE_EXIT_CODE" })
+	if diff := cmp.Diff(played.Env, recipe.Env); diff != "" {
+		t.Errorf("the page (-case +page):\n%s", diff)
 	}
 }
