@@ -120,7 +120,7 @@ func (m *metadata) drop(sent *batchv1.Job, err error) bool {
 		return false
 	}
 	named := func(field string) bool { return strings.Contains(refusal(err), field) }
-	ofLabel, ofAnnotation := label && named("metadata.labels"), annotation && named("metadata.annotations")
+	ofLabel, ofAnnotation := label && named("metadata.labels"), named("metadata.annotations")
 	m.dropped = dropped{"label and annotation", err.Error()}
 	switch {
 	case !annotation, ofLabel && !ofAnnotation:

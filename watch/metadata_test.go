@@ -76,6 +76,15 @@ func TestAnnotated(t *testing.T) {
 	}
 }
 
+// TestAnnotatedWithoutAdapter: which container it is cannot be told.
+func TestAnnotatedWithoutAdapter(t *testing.T) {
+	s := newTestState(Config{Wait: time.Minute})
+	s.pod.last, s.pod.roles.adapter = pod(ends(0, "Completed")), nil
+	if got, want := s.annotated(verdict{}), `{"pod":"adapter-job-x7k2p","podUID":"1","v":1}`; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
 // ofTheJob makes the Pod one of theJob's.
 func ofTheJob(p *corev1.Pod) {
 	yes := true
