@@ -34,15 +34,9 @@ func (r result) tell(out io.Writer) {
 func (p *playing) missing() (missing, hopeless string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for i, got := range p.seen() {
-		if p.Indexed && len(p.history) < len(p.want) {
-			break // more will come between them
-		}
-		if i >= len(p.want) || !p.want[i].matches(got) {
-			return "", "" // judge says so
-		}
-	}
 	switch why := p.unpulled(); {
+	case p.differs():
+		return "", "" // judge says so
 	case why != "":
 		return "", why
 	case len(p.history) < len(p.want):
@@ -56,6 +50,19 @@ func (p *playing) missing() (missing, hopeless string) {
 		return "the reporter's claim in its log", ""
 	}
 	return "", ""
+}
+
+// differs reports whether what was seen is not what is wanted, whatever comes.
+func (p *playing) differs() bool {
+	if p.Indexed && len(p.history) < len(p.want) {
+		return false // more will come between them
+	}
+	for i, got := range p.seen() {
+		if i >= len(p.want) || !p.want[i].matches(got) {
+			return true
+		}
+	}
+	return false
 }
 
 // unpulled tells that an image is out of the node's reach, unless that is the case.

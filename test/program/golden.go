@@ -34,6 +34,12 @@ func PlayGolden(r *Rig, c suite.Case) {
 		}
 	}
 	r.End(c.ExitCode)
+	checkGolden(r, c)
+}
+
+// checkGolden compares what stands on the Job with what the case says.
+func checkGolden(r *Rig, c suite.Case) {
+	t := r.T
 	got := r.Condition()
 	if got == nil {
 		t.Fatal("the Job carries no condition")
