@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
-	"regexp"
 	"strings"
 	"time"
 
@@ -149,9 +148,12 @@ func refusal(err error) string {
 	return text
 }
 
-// authorizers is how a missing right is told, be it RBAC's or another authorizer's. No
+// missesRight reports whether a refusal is an authorizer's, RBAC's or another's. No
 // label is the reason for that, nor for what an API server says that has just started.
-var authorizers = regexp.MustCompile(`^[^:]*is forbidden: (User "[^"]*" cannot |not yet ready to handle request)`)
+func missesRight(text string) bool {
+	what, why, _ := strings.Cut(text, " is forbidden: ")
+	return !strings.Contains(what, ":") && (strings.HasPrefix(why, `User "`) && strings.Contains(why, `" cannot `) || strings.HasPrefix(why, "not yet ready to handle request"))
+}
 
 // blamesMetadata reports whether a refusal may come of a label or an annotation: one
 // by validation, by a policy or a webhook, whatever its code, or for the object's
@@ -163,7 +165,7 @@ func blamesMetadata(err error) bool {
 	case refused: // but for another Job under the same name
 		return !strings.Contains(text, "metadata.uid")
 	case forbidden:
-		return !authorizers.MatchString(text)
+		return !missesRight(text)
 	case unable:
 		return admission || strings.Contains(text, "request is too large") || strings.Contains(text, "larger than max")
 	case busy, notFound, expired:

@@ -7,7 +7,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -177,9 +176,6 @@ func (p *parser) failureExitCode(name string) int {
 	return int(n)
 }
 
-// projectKey is one of the prefixes that belong to the Kubernetes project.
-var projectKey = regexp.MustCompile(`^([^/]*\.)?(kubernetes|k8s)\.io/`)
-
 // key is that of a label or an annotation; empty where it is wrong or not set.
 func (p *parser) key(name string) string {
 	v := p.get(name, "")
@@ -190,7 +186,7 @@ func (p *parser) key(name string) string {
 		p.fail(name, "%q is no key: %s", env.Shorten(v), problems[0])
 		return ""
 	}
-	if projectKey.MatchString(v) {
+	if domain, _, found := strings.Cut("."+v, "/"); found && (strings.HasSuffix(domain, ".kubernetes.io") || strings.HasSuffix(domain, ".k8s.io")) {
 		p.fail(name, "%q belongs to the Kubernetes project; take a domain of your own, as in example.com/outcome", env.Shorten(v))
 		return ""
 	}

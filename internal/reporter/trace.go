@@ -12,13 +12,13 @@ type traceparent struct {
 	flags           string
 }
 
-// versionFormat is of any version: those after 00 may have more behind the flags.
-var versionFormat = regexp.MustCompile(`^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$`)
-
-// parseTraceparent reads a traceparent. What is read of a later version is passed on
-// as one of version 00.
+// parseTraceparent reads a traceparent. Versions after 00 may have more behind the
+// flags; what is read of them is passed on as one of version 00.
 func parseTraceparent(v string) (t traceparent, ok bool) {
-	part := versionFormat.FindStringSubmatch(v)
+	if v == "" {
+		return t, false
+	}
+	part := regexp.MustCompile(`^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$`).FindStringSubmatch(v)
 	switch {
 	case part == nil, part[1] == "ff", part[1] == "00" && part[5] != "":
 		return t, false
