@@ -132,20 +132,13 @@ func (m *metadata) drop(sent *batchv1.Job, err error) bool {
 	return true
 }
 
-// refusal is the API server's word, and the fields that it names.
+// refusal is the API server's word, in which validation names the fields.
 func refusal(err error) string {
 	var answer apierrors.APIStatus
 	if !errors.As(err, &answer) {
 		return ""
 	}
-	status := answer.Status()
-	text := status.Message
-	if status.Details != nil {
-		for _, c := range status.Details.Causes {
-			text += "; " + c.Field
-		}
-	}
-	return text
+	return answer.Status().Message
 }
 
 // missesRight reports whether a refusal is an authorizer's, RBAC's or another's. No

@@ -144,6 +144,7 @@ func TestDrop(t *testing.T) {
 		{"a webhook, 400", refusalOf(400, byWebhook), both},
 		{"a webhook, 409", refusalOf(409, byWebhook), both},
 		{"a webhook, 404", refusalOf(404, byWebhook), both},
+		{"a webhook, 410", refusalOf(410, byWebhook), both},
 		{"a webhook, 503", refusalOf(503, byWebhook), both},
 		{"a webhook that quotes a missing right", refusalOf(403, `admission webhook "w" denied the request: pods is forbidden: User "x" cannot get resource "pods"`), both},
 		{"a webhook that is away", refusalOf(500, `Internal error occurred: failed calling webhook "w": no route to host`), none},
