@@ -184,7 +184,11 @@ test-dockerfile: ## Build the Dockerfile for real, with buildah and stand-ins fo
 
 .PHONY: test-schema
 test-schema: ## Compare the golden suite's JSON Schema with the parser, by a validator of its own module
-	cd hack/schematest && go vet ./... && go test ./...
+	cd hack/schematest && go vet ./... && go test -count=1 ./... # what it reads is no part of its module, so that go would not know of changes
+
+.PHONY: test-consumers
+test-consumers: ## Run the recipes of docs/consumers.md: Argo CD's health check, JSONPaths, and with promtool the Prometheus rules
+	cd hack/consumers && go vet ./... && go test -count=1 ./...
 
 .PHONY: test-workflows
 test-workflows: ## Check .github/workflows, and the recipe in SECURITY.md that one of them runs
@@ -218,7 +222,7 @@ test-arch: ## Golden suite along the whole way with the binaries for ARCHITECTUR
 .PHONY: test-apiserver
 test-apiserver: ## Golden suite, deliveries, 200 Jobs, the policies and the fake's fidelity on a real kube-apiserver: KUBEBUILDER_ASSETS, else built once; KUBERNETES=1.30.14 is another version
 	@dirs=$$(go run ./test/apiserver/assets -kubernetes '$(KUBERNETES)'); \
-	STATUS_REPORTER_APISERVER=$$dirs go test -count=1 -p 1 -parallel 16 -timeout 20m -v -run '^(TestAPIServer|TestFidelity|TestPolicies)$$' ./test/apiserver | \
+	STATUS_REPORTER_APISERVER=$$dirs go test -count=1 -p 1 -parallel 16 -timeout 20m -v -run '^(TestAPIServer|TestFidelity|TestPolicies|TestConsumers)$$' ./test/apiserver | \
 	  grep --line-buffered -vE '^ *(=== |--- PASS: [^/]+/[^/]+/)'
 
 .PHONY: test-matrix

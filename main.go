@@ -13,13 +13,19 @@
 //	CONDITION_TYPE          Available; none of the Job controller's own
 //	LOG_LEVEL               info; debug, info, warn or error
 //	ADAPTER_CONTAINER_NAME  the first container in the Pod's spec that is not the reporter
+//	FAILURE_EXIT_CODE       0; the exit code where the adapter's own result is a failure: 4 to 125 but not 78
+//	OUTCOME_LABEL           none; the key of a label of the Job that the outcome's status goes into
+//	DETAILS_ANNOTATION      none; the key of an annotation of the Job that the details go into
 //	SERVICE_ACCOUNT_DIR     /var/run/secrets/kubernetes.io/serviceaccount; token and ca.crt
 //
-// KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT come from the kubelet.
+// KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT come from the kubelet. A W3C
+// TRACEPARENT puts its trace_id and span_id on each log line, and goes with each
+// request.
 //
-// Exit codes: 0 the adapter's own result stands on the Job; 1 a fault of the
-// adapter stands on the Job, or an interruption that is False (0 in a Pod with
-// restartPolicy OnFailure, where the kubelet would start the reporter again);
+// Exit codes: 0 the adapter's own result stands on the Job (FAILURE_EXIT_CODE where
+// that is set and the result is a failure); 1 a fault of the adapter stands on the
+// Job, or an interruption that is False (both 0 in a Pod with restartPolicy
+// OnFailure, where the kubelet would start the reporter again);
 // 78 misconfigured; 3 the report could not be delivered; 143 stopped before
 // there was anything final to report, or another Pod's report stands (likewise
 // 0 with OnFailure).

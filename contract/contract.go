@@ -8,7 +8,7 @@
 //	  "status":  "success" or "failure", exactly so; required
 //	  "reason":  a CamelCase word for programs; at most 128 characters
 //	  "message": a sentence for people; at most 1024 characters
-//	  "details": any JSON, for the adapter's own use; never shown on the Job
+//	  "details": any JSON, for the adapter's own use; no part of the condition
 //	}
 //
 // An adapter written in Go publishes its result with [WriteFile]. The package

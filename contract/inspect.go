@@ -102,7 +102,12 @@ func (i *inspector) warnings() {
 
 func (i *inspector) member(m member) {
 	switch m.name {
-	case "status", "details":
+	case "status":
+	case "details":
+		if n := len(Result{Details: m.value}.AnnotatedDetails()); n > MaxAnnotatedDetails {
+			i.warn("details", m.valueAt, "shorten them, or keep them elsewhere; without DETAILS_ANNOTATION it does not matter",
+				"%d bytes as one line; an annotation gets their size alone above %d", n, MaxAnnotatedDetails)
+		}
 	case "reason":
 		i.text(m, MaxReasonLength, DefaultReason)
 	case "message":

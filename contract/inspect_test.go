@@ -50,6 +50,11 @@ func TestInspectWarnings(t *testing.T) {
 		{"not clean", "{\"status\":\"success\",\"reason\":\"R\",\"message\":\"\\u001b[31mred\\r\\n\\u202eder \xff\"}", []string{
 			"1:44 message: control characters and bidirectional overrides are removed: 3 => leave them out",
 			"1:44 message: holds U+FFFD, which stands for bytes that are no character => write UTF-8, and whole characters"}},
+		{"details that no annotation takes", `{"status":"success","reason":"R","message":"m","details":{"a": "` + strings.Repeat("é", 8189) + `"}}`, []string{
+			`1:58 details: 16386 bytes as one line; an annotation gets their size alone above 16384 => shorten them, or keep them elsewhere; without DETAILS_ANNOTATION it does not matter`}},
+		{"details that are escaped for it", `{"status":"success","reason":"R","message":"m","details":"` + strings.Repeat("\u202e", 2800) + `"}`, []string{
+			`1:58 details: 16802 bytes as one line; an annotation gets their size alone above 16384 => shorten them, or keep them elsewhere; without DETAILS_ANNOTATION it does not matter`}},
+		{"details that it just takes", `{"status":"success","reason":"R","message":"m","details":{"a" : "` + strings.Repeat("é", 8188) + `"} }`, nil},
 		{"the first twenty", manyMembers(100), manyWarnings(20)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -1,7 +1,9 @@
 package contract_test
 
 import (
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -34,6 +36,13 @@ func TestSuiteRuns(t *testing.T) {
 		if !slices.Contains([]suite.Trigger{suite.File, suite.Pod, suite.Deadline, suite.Stop, suite.Gone, suite.Start}, c.Trigger) {
 			t.Errorf("%s: unknown trigger %q", c, c.Trigger)
 		}
+		labels := map[string]string{}
+		if key := c.Env["OUTCOME_LABEL"]; key != "" && c.Group != suite.Config {
+			labels[key] = c.Condition.Status
+		}
+		if !maps.Equal(labels, c.Labels) {
+			t.Errorf("%s: labels %v, by the condition %v", c, c.Labels, labels)
+		}
 		if c.Trigger == suite.File && c.Input == nil {
 			t.Errorf("%s: no file to trigger", c)
 		}
@@ -54,7 +63,11 @@ func exitCode(c suite.Case, pod *corev1.Pod) int {
 	}
 	if c.Input != nil {
 		if r, err := contract.Parse(c.Input); err == nil && r.Reason == c.Condition.Reason {
-			return 0
+			code, err := strconv.Atoi(strings.TrimSpace(c.Env["FAILURE_EXIT_CODE"]))
+			if err != nil || r.Status == contract.Success || pod.Spec.RestartPolicy == corev1.RestartPolicyOnFailure {
+				return 0
+			}
+			return code
 		}
 	}
 	if pod.Spec.RestartPolicy == corev1.RestartPolicyOnFailure {

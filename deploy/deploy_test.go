@@ -20,6 +20,8 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/yaml"
+
+	"github.com/openshift-hyperfleet/status-reporter/contract"
 )
 
 const (
@@ -242,13 +244,17 @@ func TestReporterContainer(t *testing.T) {
 					env[e.Name] = e.ValueFrom.FieldRef.FieldPath
 				}
 			}
-			if diff := cmp.Diff(map[string]string{
+			wantEnv := map[string]string{
 				"JOB_NAME":              "metadata.labels['batch.kubernetes.io/job-name']",
 				"JOB_NAMESPACE":         "metadata.namespace",
 				"POD_NAME":              "metadata.name",
 				"RESULTS_PATH":          "/results/adapter-result.json",
 				"MAX_WAIT_TIME_SECONDS": "300",
-			}, env); diff != "" {
+			}
+			if len(pod.InitContainers) == 0 { // a native sidecar's exit code fails nothing
+				wantEnv["FAILURE_EXIT_CODE"] = "4"
+			}
+			if diff := cmp.Diff(wantEnv, env); diff != "" {
 				t.Errorf("env (-want +got):\n%s", diff)
 			}
 			want := corev1.VolumeMount{Name: "results", MountPath: filepath.Dir(env["RESULTS_PATH"])}
@@ -307,7 +313,7 @@ func TestFailurePolicy(t *testing.T) {
 		}
 	}
 	want := map[int32]batchv1.PodFailurePolicyAction{
-		1: batchv1.PodFailurePolicyActionFailJob, 78: batchv1.PodFailurePolicyActionFailJob,
+		1: batchv1.PodFailurePolicyActionFailJob, 4: batchv1.PodFailurePolicyActionFailJob, 78: batchv1.PodFailurePolicyActionFailJob,
 		3: batchv1.PodFailurePolicyActionCount, 143: batchv1.PodFailurePolicyActionCount,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -318,6 +324,57 @@ func TestFailurePolicy(t *testing.T) {
 	}
 	if job.Spec.Template.Spec.RestartPolicy != corev1.RestartPolicyNever {
 		t.Error("the API refuses a podFailurePolicy with another restartPolicy than Never")
+	}
+}
+
+// TestFailureFailsTheJob: beside a native sidecar the adapter's own exit code after a
+// failure has a rule, and the script ends with it after a failure alone.
+func TestFailureFailsTheJob(t *testing.T) {
+	job := read(t, "job-native-sidecar.yaml").jobs[0]
+	rule := job.Spec.PodFailurePolicy.Rules[1]
+	if rule.Action != batchv1.PodFailurePolicyActionFailJob || rule.OnExitCodes == nil || *rule.OnExitCodes.ContainerName != "adapter" || !slices.Equal(rule.OnExitCodes.Values, []int32{4}) {
+		t.Fatalf("rule %+v", rule)
+	}
+	_, adapter := split(t, job.Spec.Template.Spec)
+	dir := t.TempDir()
+	for _, tt := range []struct {
+		check, status string
+		code          int
+	}{{"true", "success", 0}, {"false", "failure", 4}} {
+		script := strings.NewReplacer("/results", dir, "[ -s /etc/resolv.conf ]", tt.check).Replace(adapter.Args[0])
+		err := exec.CommandContext(t.Context(), "sh", "-euc", script).Run()
+		code := 0
+		if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+			code = exit.ExitCode()
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		result, err := os.ReadFile(filepath.Join(dir, "adapter-result.json"))
+		if err != nil || code != tt.code {
+			t.Errorf("%s: exit code %d, want %d; %v", tt.status, code, tt.code, err)
+		}
+		if r, err := contract.Parse(result); err != nil || string(r.Status) != tt.status {
+			t.Errorf("%s: %+v, %v", tt.status, r, err)
+		}
+	}
+}
+
+// TestConsumersHaveTheRules: docs/consumers.md fails a Job by the rules of the
+// manifests, and by no others.
+func TestConsumersHaveTheRules(t *testing.T) {
+	_, section, _ := strings.Cut(text(t, "../docs/consumers.md"), "\n## A Job that is Failed where the outcome is False\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	blocks := regexp.MustCompile("(?s)\n```yaml\n(.*?)```").FindAllStringSubmatch(section, -1)
+	files := []string{"job.yaml", "job-native-sidecar.yaml"}
+	if len(blocks) != len(files) {
+		t.Fatalf("%d rules on the page", len(blocks))
+	}
+	for i, file := range files {
+		spec := strict[batchv1.JobSpec](t, []byte(blocks[i][1]))
+		rules := read(t, file).jobs[0].Spec.PodFailurePolicy.Rules
+		if !slices.ContainsFunc(rules, func(r batchv1.PodFailurePolicyRule) bool { return cmp.Equal(r, spec.PodFailurePolicy.Rules[0]) }) {
+			t.Errorf("%s has no rule %+v", file, spec.PodFailurePolicy.Rules[0])
+		}
 	}
 }
 
@@ -335,6 +392,7 @@ func TestComponentIsTheSame(t *testing.T) {
 		c.Image, c.SecurityContext = "", nil
 		if file == "job.yaml" {
 			c.RestartPolicy = sidecar.RestartPolicy
+			c.Env = slices.DeleteFunc(c.Env, func(e corev1.EnvVar) bool { return e.Name == "FAILURE_EXIT_CODE" })
 		}
 		if diff := cmp.Diff(c, sidecar); diff != "" {
 			t.Errorf("the reporter's container (-%s +component):\n%s", file, diff)

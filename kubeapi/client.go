@@ -38,6 +38,7 @@ type Config struct {
 	Namespace         string // this and the next two are DNS-1123 names
 	Job, Pod          string
 	UserAgent         string
+	Traceparent       string // W3C's header of that name, sent with each request; empty: none
 	Log               *slog.Logger
 	Dial              func(ctx context.Context, network, address string) (net.Conn, error) // nil: TCP
 }
@@ -111,6 +112,9 @@ func (c *Client) exchange(ctx context.Context, method, path string, query url.Va
 	req.Header.Set("Authorization", "Bearer "+token)
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", c.cfg.UserAgent)
+	if c.cfg.Traceparent != "" {
+		req.Header.Set("Traceparent", c.cfg.Traceparent)
+	}
 	if patch != nil {
 		req.Header.Set("Content-Type", string(types.StrategicMergePatchType))
 	}

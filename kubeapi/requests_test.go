@@ -178,21 +178,25 @@ func TestWatchResumes(t *testing.T) {
 
 // Every header that goes out, with either protocol.
 func TestHeaders(t *testing.T) {
-	for _, http2 := range []bool{true, false} {
-		t.Run(fmt.Sprintf("http2=%v", http2), func(t *testing.T) {
+	const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	for _, tt := range []struct {
+		http2 bool
+		trace string
+	}{{true, ""}, {false, ""}, {true, traceparent}, {false, traceparent}} {
+		t.Run(fmt.Sprintf("http2=%v traceparent=%s", tt.http2, tt.trace), func(t *testing.T) {
 			var mu sync.Mutex
 			var seen []http.Header
-			c := serve(t, http2, func(rw http.ResponseWriter, r *http.Request) {
+			c := serve(t, tt.http2, func(rw http.ResponseWriter, r *http.Request) {
 				mu.Lock()
 				defer mu.Unlock()
 				seen = append(seen, r.Header.Clone())
-				if want := map[bool]int{true: 2, false: 1}[http2]; r.ProtoMajor != want {
+				if want := map[bool]int{true: 2, false: 1}[tt.http2]; r.ProtoMajor != want {
 					t.Errorf("%s", r.Proto)
 				}
 				if r.Body != nil {
 					io.Copy(io.Discard, r.Body)
 				}
-			})
+			}, func(cfg *kubeapi.Config) { cfg.Traceparent = tt.trace })
 			c.GetPod(t.Context(), false)
 			c.GetJob(t.Context())
 			c.WatchPod(t.Context(), "", func() {}, func(apiwatch.Event) {})
@@ -202,6 +206,9 @@ func TestHeaders(t *testing.T) {
 				"Authorization": {"Bearer the-token"}, // the file's newline is not part of it
 				"Accept":        {"application/json"},
 				"User-Agent":    {"status-reporter/test"},
+			}
+			if tt.trace != "" {
+				read.Set("Traceparent", tt.trace)
 			}
 			patch := read.Clone()
 			patch.Set("Content-Type", "application/strategic-merge-patch+json")

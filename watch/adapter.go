@@ -103,6 +103,20 @@ func restarts(c *corev1.Container, pod corev1.RestartPolicy, code int32) bool {
 	return false
 }
 
+// restartsReporter reports whether the kubelet starts the reporter again after any code
+// but 0: its container's own policy comes before the Pod's. A native sidecar's is no
+// answer, since it ends only with the Pod.
+func (p *podState) restartsReporter() bool {
+	if p.last == nil {
+		return false
+	}
+	policy := p.last.Spec.RestartPolicy
+	if c := p.roles.reporter; c != nil && c.RestartPolicy != nil && !p.roles.sidecar {
+		policy = corev1.RestartPolicy(*c.RestartPolicy)
+	}
+	return policy == corev1.RestartPolicyOnFailure
+}
+
 // restartRule is the first of the container's rules that matches; nil: none.
 func restartRule(c *corev1.Container, code int32) *corev1.ContainerRestartRule {
 	i := slices.IndexFunc(c.RestartPolicyRules, func(rule corev1.ContainerRestartRule) bool { return matches(rule.ExitCodes, code) })

@@ -206,3 +206,33 @@ func TestMayRestart(t *testing.T) {
 		t.Error("where the adapter is not known it goes by the Pod's policy")
 	}
 }
+
+// TestRestartsReporter: the container's own policy comes before the Pod's.
+func TestRestartsReporter(t *testing.T) {
+	own := func(policy corev1.ContainerRestartPolicy) change {
+		return func(p *corev1.Pod) { p.Spec.Containers[1].RestartPolicy = &policy }
+	}
+	for _, tt := range []struct {
+		name string
+		pod  *corev1.Pod
+		want bool
+	}{
+		{"not known", nil, false},
+		{"Never", pod(), false},
+		{"OnFailure", pod(restartPolicy(corev1.RestartPolicyOnFailure)), true},
+		{"Never, the container OnFailure", pod(own(corev1.ContainerRestartPolicyOnFailure)), true},
+		{"OnFailure, the container Never", pod(restartPolicy(corev1.RestartPolicyOnFailure), own(corev1.ContainerRestartPolicyNever)), false},
+		{"Never, a rule for a code: that is what was asked for", pod(hasRules(reporterName, restartAlone(4))), false},
+		{"Never, a native sidecar", pod(asSidecar), false},
+		{"OnFailure, a native sidecar", pod(restartPolicy(corev1.RestartPolicyOnFailure), asSidecar), true},
+		{"OnFailure, which one is the reporter cannot be told", pod(restartPolicy(corev1.RestartPolicyOnFailure), func(p *corev1.Pod) { p.Spec.Containers[1].Name = "another" }), true},
+	} {
+		s := newTestState(Config{})
+		if tt.pod != nil {
+			s.takePod(tt.pod)
+		}
+		if got := s.pod.restartsReporter(); got != tt.want {
+			t.Errorf("%s: %v", tt.name, got)
+		}
+	}
+}

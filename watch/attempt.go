@@ -28,7 +28,9 @@ func (s *state) sawPatch(p *patch, job *batchv1.Job, err error) {
 		out.forbidden = s.now
 	}
 	present := !out.since.IsZero() && out.verdict == p.verdict
+	dropped := s.metadata.drop(p.what, err)
 	switch {
+	case dropped && present: // the attempt goes on
 	case a == answered:
 		s.asked(nil)
 		s.keepJob(job)

@@ -202,6 +202,7 @@ func (s *state) newPatch(v verdict, o contract.Outcome, guarded bool) *patch {
 	if guarded {
 		p.on.ResourceVersion = &s.job.last.ResourceVersion
 	}
+	s.describe(p)
 	return p
 }
 

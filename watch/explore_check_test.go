@@ -48,6 +48,10 @@ type observed struct {
 	jobKnown    bool
 	jobKnownOld bool // the one that was there before the other was made
 
+	metadataRefused   bool      // the label and the annotation were, once
+	metadataRefusedAt time.Time // when, with nothing sent since
+	refusedOutcome    contract.Outcome
+
 	sent                      ord // when the last write began
 	patched                   ord // when the last write had its answer
 	patchedOK, patchedInterim bool
@@ -155,7 +159,11 @@ func (o *observed) readJob(m *machine, sent ord, err error, found worldJob) {
 
 func (o *observed) wrote(m *machine, p *patch, err error) {
 	o.ord++
-	o.patched, o.patchedOK, o.patchedInterim = o.ord, err == nil, p.verdict.interim
+	if err == errPolicy { // the attempt goes on
+		o.metadataRefused, o.metadataRefusedAt, o.refusedOutcome = true, m.now, p.outcome
+	} else {
+		o.patched, o.patchedOK, o.patchedInterim = o.ord, err == nil, p.verdict.interim
+	}
 	if err == nil {
 		o.acked = append(slices.Clip(o.acked), p.outcome)
 		o.jobLast = m.w.job.version
@@ -207,6 +215,7 @@ func (m *machine) checkPatch(p *patch) {
 		m.fault("nothing but the adapter's own says True: %v", p.outcome)
 	}
 	m.checkGuard(p)
+	m.checkMetadata(p)
 	if o := &m.o; o.patchedOK && !o.patchedInterim && o.news < o.sent && p.outcome != o.acked[len(o.acked)-1] {
 		m.fault("what was told for good is not changed by the clock: %v, then %v", o.acked[len(o.acked)-1], p.outcome)
 	}
@@ -221,6 +230,21 @@ func (m *machine) checkPatch(p *patch) {
 		m.checkRests(p)
 		m.checkTruth(p)
 	}
+}
+
+// checkMetadata: the label says what the condition does, and neither it nor the
+// annotation comes again, or costs anything, where it is refused.
+func (m *machine) checkMetadata(p *patch) {
+	o, carries := &m.o, len(p.what.Labels)+len(p.what.Annotations) > 0
+	switch {
+	case o.metadataRefused && carries:
+		m.fault("a refused label does not come again: %v", p.outcome)
+	case !o.metadataRefused && m.c.metadata && (p.what.Labels[labelKey] != string(p.outcome.Status) || p.what.Annotations[annotationKey] == ""):
+		m.fault("a report carries its label and its annotation: %v, %v", p.outcome, p.what.Labels)
+	case !o.metadataRefusedAt.IsZero() && p.outcome == o.refusedOutcome && m.now.After(o.metadataRefusedAt):
+		m.fault("a report goes without its label at once: %v", p.outcome)
+	}
+	o.metadataRefusedAt = time.Time{}
 }
 
 // checkGuard: a True goes by the UID, everything else also by the resourceVersion of a

@@ -89,6 +89,9 @@ func newMachine(c *setup) *machine {
 	if c.misconf {
 		config.Misconfigured = errAway
 	}
+	if c.metadata {
+		config.OutcomeLabel, config.DetailsAnnotation = labelKey, annotationKey
+	}
 	m.s = newState(config, explored)
 	m.looked, m.want = -1, !c.misconf
 	m.o.healthy = explored
@@ -280,6 +283,9 @@ func (m *machine) apply(p *patch, knew knowledge) error {
 		return errAnotherUID
 	case p.on.ResourceVersion != nil && *p.on.ResourceVersion != strconv.Itoa(1000+int(job.version)):
 		return errConflict
+	}
+	if m.c.refused && len(p.what.Labels)+len(p.what.Annotations) > 0 {
+		return errPolicy
 	}
 	m.checkApply(p, knew)
 	job.by, job.stands = thisPod, p.outcome

@@ -46,6 +46,8 @@ func setups() []*setup {
 		{name: "GET Job refused from the start", grace: 30, jitter: 2, api: func(w *world) { w.api[getJob] = forbids }},
 		{name: "slow from the start", grace: 30, jitter: 2, api: func(w *world) { w.hold[getPod], w.hold[getJob], w.api[watching] = true, true, silent }},
 		{name: "native sidecar, watch refused", sidecar: true, grace: 30, jitter: 2, api: func(w *world) { w.api[watching] = forbids }},
+		{name: "label and annotation", metadata: true, grace: 30, jitter: 2},
+		{name: "native sidecar, label and annotation refused", sidecar: true, metadata: true, refused: true, grace: 30, jitter: 2},
 		{name: "native sidecar, OnFailure, hostPath", sidecar: true, hostPath: true, onFailure: true, grace: 30, jitter: 2},
 	}
 }

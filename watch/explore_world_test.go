@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/openshift-hyperfleet/status-reporter/contract"
 )
@@ -157,14 +158,15 @@ const (
 
 var (
 	errAway     = errors.New("connection refused")
-	errForbids  = apierrors.NewForbidden(schema.GroupResource{Resource: "all"}, "it", errors.New("no rule allows it"))
+	errForbids  = apierrors.NewForbidden(schema.GroupResource{Resource: "all"}, "it", words(`User "it" cannot do that`))
 	errFails    = apierrors.NewServiceUnavailable("etcd is away")
 	errNotFound = apierrors.NewNotFound(schema.GroupResource{Resource: "all"}, "it")
 	errConflict = apierrors.NewConflict(schema.GroupResource{Resource: "jobs"}, "it", errors.New("changed"))
 	errTooMany  = &apierrors.StatusError{ErrStatus: metav1.Status{
 		Status: metav1.StatusFailure, Code: http.StatusTooManyRequests, Reason: metav1.StatusReasonTooManyRequests, Details: &metav1.StatusDetails{RetryAfterSeconds: 20},
 	}}
-	errAnotherUID = apierrors.NewInvalid(schema.GroupKind{Kind: "Job"}, "it", nil)
+	errAnotherUID = apierrors.NewInvalid(schema.GroupKind{Kind: "Job"}, "it", field.ErrorList{field.Invalid(field.NewPath("metadata", "uid"), "A", "field is immutable")})
+	errPolicy     = apierrors.NewForbidden(schema.GroupResource{Resource: "jobs"}, "it", words("ValidatingAdmissionPolicy 'p' with binding 'p' denied request: no labels"))
 )
 
 // err is how a request fares that the server does not answer as asked.
@@ -196,6 +198,8 @@ type setup struct {
 	foreign   bool // no Job controls the Pod
 	waits     bool // the adapter has not started yet
 	misconf   bool
+	metadata  bool // OUTCOME_LABEL and DETAILS_ANNOTATION are set
+	refused   bool // a policy refuses them
 	grace     int64
 	api       func(w *world) // how the server is at the start
 	jitter    int64          // of 4

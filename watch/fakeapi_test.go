@@ -187,6 +187,9 @@ func (f *fakeAPI) PatchJobStatus(ctx context.Context, on metav1.Preconditions, w
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if err := f.fails["metadata"]; err != nil && len(what.Labels)+len(what.Annotations) > 0 {
+		return nil, err
+	}
 	if on.ResourceVersion != nil && *on.ResourceVersion != f.job.ResourceVersion {
 		return nil, status409
 	}

@@ -30,6 +30,7 @@ type logged struct {
 	complaint, denied, jobError string
 	following, deleted, owner   bool
 	leftOver                    bool
+	dropped                     dropped
 }
 
 func (l *loop) run(ctx context.Context) Result {
@@ -177,6 +178,10 @@ func (l *loop) log() {
 	if err := s.job.err; err != nil && s.out.since.IsZero() && told.jobError == "" {
 		told.jobError = err.Error()
 		l.Log.Warn("the Job cannot be read yet", "error", err)
+	}
+	if d := s.metadata.dropped; d != told.dropped {
+		told.dropped = d
+		l.Log.Warn("the API server refuses the report with its "+d.what+"; it goes without", "error", d.err)
 	}
 	l.tell()
 }

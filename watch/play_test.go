@@ -144,8 +144,18 @@ func (p *play) patches(sent *patch) {
 	if sent.on.ResourceVersion != nil {
 		says += " rv=" + *sent.on.ResourceVersion
 	}
+	name := "PATCH"
+	for _, v := range sent.what.Labels {
+		says += " label=" + v
+	}
+	if len(sent.what.Annotations) > 0 {
+		says += " annotation"
+	}
+	if carries := strings.Contains(says, "label=") || strings.HasSuffix(says, "annotation"); carries && p.fails["metadata"] != nil {
+		name = "metadata"
+	}
 	p.beganPatch(sent)
-	p.asks("PATCH", says, 0, func(err error, _ seq) {
+	p.asks(name, says, 0, func(err error, _ seq) {
 		switch {
 		case err != nil:
 		case sent.on.UID != nil && *sent.on.UID != p.stored.UID:

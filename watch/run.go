@@ -51,9 +51,12 @@ type Config struct {
 	Job           string        // its name
 	Pod           string        // its name; empty: not known, and never read
 	ConditionType batchv1.JobConditionType
-	Misconfigured error // where set, this alone is reported, in 30 s at most
-	API           API
-	Log           *slog.Logger
+	// Keys of the Job's label and annotation that a report sets; empty: none.
+	OutcomeLabel, DetailsAnnotation string
+	Version                         string // of the reporter, for the annotation
+	Misconfigured                   error  // where set, this alone is reported, in 30 s at most
+	API                             API
+	Log                             *slog.Logger
 	// Last says what the run's last line is so far, for the log and the kubelet;
 	// an empty msg takes back a report that is not to be made any more.
 	Last     func(level slog.Level, msg string, args ...any)
@@ -69,6 +72,7 @@ type Result struct {
 	Own        bool             // the Outcome is the adapter's own
 	Outcome    contract.Outcome // zero where there was nothing to report
 	Pod        *corev1.Pod      // as last read; nil where it never was
+	Restarts   bool             // the kubelet starts the reporter again after any code but 0, as far as is known
 }
 
 // Run observes and reports. It returns when the report is made or given up; as a
@@ -88,5 +92,7 @@ func run(ctx context.Context, cfg Config, sigterm <-chan os.Signal, lookAt func(
 		answers: make(chan func(), 4),
 	}
 	l.file.lookAt = lookAt
-	return l.run(ctx)
+	r := l.run(ctx)
+	r.Restarts = l.s.pod.restartsReporter()
+	return r
 }

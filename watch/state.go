@@ -33,14 +33,15 @@ type state struct {
 	now   time.Time
 	clock seq
 
-	file    fileState
-	pod     podState
-	job     jobState
-	feed    feed
-	stop    stop
-	out     delivery
-	recent  recent
-	slowest time.Duration // of the recent answers, as the margin goes by it
+	file     fileState
+	pod      podState
+	job      jobState
+	feed     feed
+	stop     stop
+	out      delivery
+	metadata metadata
+	recent   recent
+	slowest  time.Duration // of the recent answers, as the margin goes by it
 
 	// When these were first noticed; 0: not yet.
 	timedOut, settled, stopping, reportDue seq
@@ -56,9 +57,10 @@ func newState(c Config, now time.Time) state {
 		path: c.Path, jobName: c.Job, podName: c.Pod, adapterName: c.Adapter, variables: c.Variables, conditionType: c.ConditionType, misconfigured: c.Misconfigured,
 		wait: c.Wait, settle: max(c.Poll, minSettle), started: started, deadline: now.Add(c.Wait),
 		now: now, clock: 1,
-		pod:  podState{facts: facts{grace: defaultGrace}, synced: c.Pod == "", pause: backoff.Backoff{Min: 100 * time.Millisecond, Max: 5 * time.Second, Rand: c.rand}},
-		feed: newFeed(c),
-		out:  newDelivery(c),
+		pod:      podState{facts: facts{grace: defaultGrace}, synced: c.Pod == "", pause: backoff.Backoff{Min: 100 * time.Millisecond, Max: 5 * time.Second, Rand: c.rand}},
+		feed:     newFeed(c),
+		out:      newDelivery(c),
+		metadata: metadata{label: c.OutcomeLabel, annotation: c.DetailsAnnotation, version: c.Version},
 	}
 }
 

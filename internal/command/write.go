@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"io/fs"
+	"strconv"
 
 	"github.com/openshift-hyperfleet/status-reporter/contract"
 	"github.com/openshift-hyperfleet/status-reporter/internal/env"
@@ -15,6 +16,7 @@ import (
 
 const writeUsage = `Usage: status-reporter write -status success|failure [-reason WORD]
            [-message TEXT | -message-file FILE] [-details FILE] [-path PATH]
+           [-exit-code N]
 
 Writes the adapter's result file: all of it at once, readable for the
 reporter's user. What may be too long for an argument, such as the output of
@@ -27,12 +29,17 @@ result larger than 1 MiB are left out. Standard error says what and why, and
 the exit code is 0. It is 1 where the result could not be written, and 2,
 with nothing written, for wrong arguments.
 
+With -exit-code N it is N, 0 to 125, after a failure that was written: so a
+shell adapter under set -e ends there, its container with it, and beside a
+reporter that is a native sidecar the Job fails.
+
 `
 
 // writing is a result, and where it comes from and goes to.
 type writing struct {
 	contract.Result
 	messageFile, detailsFile, path string
+	exitCode                       int // after a failure
 
 	warnings []func() // to be given when the result is written: standard error may be closed
 }
@@ -46,6 +53,7 @@ func (p *Process) write(args []string) int {
 	flags.StringVar(&w.Message, "message", "", "a sentence for people")
 	flags.StringVar(&w.messageFile, "message-file", "", "a `file` with the message; - for standard input")
 	flags.StringVar(&w.detailsFile, "details", "", "a `file` with JSON for the adapter's own use; - for standard input")
+	flags.Func("exit-code", "`N`, the exit code after a failure; 0 after a success (default 0)", w.setExitCode)
 	flags.StringVar(&w.path, "path", "", "where to write (default $RESULTS_PATH, else "+contract.DefaultResultsPath+")")
 	if code, ok := p.parseWriting(flags, args, &w); !ok {
 		return code
@@ -68,7 +76,20 @@ func (p *Process) write(args []string) int {
 		fmt.Fprintln(p.Stderr, "status-reporter write:", err)
 		return exitFailure
 	}
+	if w.Status == contract.Failure {
+		return w.exitCode
+	}
 	return 0
+}
+
+// setExitCode leaves out what belongs to shells and signals.
+func (w *writing) setExitCode(v string) error {
+	n, err := strconv.ParseUint(env.Trim(v), 10, 7)
+	if err != nil || n > 125 {
+		return errors.New("must be from 0 to 125")
+	}
+	w.exitCode = int(n)
+	return nil
 }
 
 // parseWriting is parse, with what makes arguments right for write.

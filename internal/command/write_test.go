@@ -202,3 +202,38 @@ func TestWriteWarnsAfterwards(t *testing.T) {
 type writerFunc func(p []byte)
 
 func (f writerFunc) Write(p []byte) (int, error) { f(p); return len(p), nil }
+
+// TestWriteExitCode: after a failure the code that is asked for, and never where the
+// report was lost.
+func TestWriteExitCode(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "result.json")
+	for _, tt := range []struct {
+		args string
+		want int
+		file string // empty: nothing is written
+	}{
+		{"-status failure -exit-code 4", 4, `{"status":"failure"}`},
+		{"-status failure -exit-code=125", 125, `{"status":"failure"}`},
+		{"-exit-code 4\r -status failure\r", 4, `{"status":"failure"}`},
+		{"-status failure -exit-code 0", 0, `{"status":"failure"}`},
+		{"-status failure", 0, `{"status":"failure"}`},
+		{"-status success -exit-code 4", 0, `{"status":"success"}`},
+		{"-status failure -exit-code 4 -details no-such-file", 4, `{"status":"failure"}`},
+		{"-status failure -exit-code 4 -path " + dir + "/none/result.json", exitFailure, ""},
+		{"-status failure -exit-code 126", exitUsage, ""},
+		{"-status failure -exit-code -1", exitUsage, ""},
+		{"-status failure -exit-code four", exitUsage, ""},
+		{"-status failure -exit-code", exitUsage, ""},
+		{"-status maybe -exit-code 4", exitUsage, ""},
+	} {
+		t.Run(tt.args, func(t *testing.T) {
+			os.Remove(path)
+			r := runCommand("", map[string]string{"RESULTS_PATH": path}, append([]string{"write"}, strings.Split(tt.args, " ")...)...)
+			got, _ := os.ReadFile(path)
+			if r.Code != tt.want || strings.TrimSpace(string(got)) != tt.file {
+				t.Errorf("exit code %d, file %s; want %d, %s\n%s", r.Code, got, tt.want, tt.file, r.Stderr)
+			}
+		})
+	}
+}

@@ -29,6 +29,9 @@ type config struct {
 	adapter             string
 	serviceAccountDir   string
 	host, port          string
+
+	failureExitCode                 int
+	outcomeLabel, detailsAnnotation string // keys; empty: none
 }
 
 // variables are the reporter's own: the container that carries the most of
@@ -36,6 +39,7 @@ type config struct {
 var variables = []string{
 	"JOB_NAME", "JOB_NAMESPACE", "POD_NAME", "RESULTS_PATH", "POLL_INTERVAL_SECONDS", "MAX_WAIT_TIME_SECONDS",
 	"CONDITION_TYPE", "LOG_LEVEL", "ADAPTER_CONTAINER_NAME", "SERVICE_ACCOUNT_DIR",
+	"FAILURE_EXIT_CODE", "OUTCOME_LABEL", "DETAILS_ANNOTATION",
 }
 
 // controllerTypes are the Job controller's: whoever sets FailureTarget makes it
@@ -73,6 +77,8 @@ func parseConfig(getenv func(string) string) (c config, warnings, problems []str
 		p.fail("POLL_INTERVAL_SECONDS", "must be less than MAX_WAIT_TIME_SECONDS (%s), is %s", c.wait, c.poll)
 	}
 	c.conditionType = p.conditionType("CONDITION_TYPE")
+	c.failureExitCode = p.failureExitCode("FAILURE_EXIT_CODE")
+	c.outcomeLabel, c.detailsAnnotation = p.key("OUTCOME_LABEL"), p.key("DETAILS_ANNOTATION")
 	c.host = p.get("KUBERNETES_SERVICE_HOST", "")
 	c.port = p.get("KUBERNETES_SERVICE_PORT", "443")
 	if c.host == "" {
@@ -154,6 +160,35 @@ func (p *parser) conditionType(name string) batchv1.JobConditionType {
 	if slices.Contains(controllerTypes, v) {
 		p.fail(name, "%s belongs to the Job controller", v)
 		return contract.DefaultConditionType
+	}
+	return v
+}
+
+// failureExitCode is 0 where the variable is wrong or not set. 1 to 3, 78 and all from
+// 126 on have a meaning already, here or for shells and signals.
+func (p *parser) failureExitCode(name string) int {
+	v := p.get(name, "0")
+	n, err := strconv.ParseUint(v, 10, 7)
+	if err != nil || n != 0 && n < 4 || n == ExitMisconfigured || n > 125 {
+		p.fail(name, "must be 0, or from 4 to 125 but not %d, is %q", ExitMisconfigured, env.Shorten(v))
+		return 0
+	}
+	return int(n)
+}
+
+// key is that of a label or an annotation; empty where it is wrong or not set.
+func (p *parser) key(name string) string {
+	v := p.get(name, "")
+	if v == "" {
+		return ""
+	}
+	if problems := validation.IsQualifiedName(v); len(problems) > 0 {
+		p.fail(name, "%q is no key: %s", env.Shorten(v), problems[0])
+		return ""
+	}
+	if domain, _, found := strings.Cut("."+v, "/"); found && (strings.HasSuffix(domain, ".kubernetes.io") || strings.HasSuffix(domain, ".k8s.io")) {
+		p.fail(name, "%q belongs to the Kubernetes project; take a domain of your own, as in example.com/outcome", env.Shorten(v))
+		return ""
 	}
 	return v
 }

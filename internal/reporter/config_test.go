@@ -1,6 +1,7 @@
 package reporter
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -11,6 +12,7 @@ var environment = map[string]string{
 	"JOB_NAME": "my-job", "JOB_NAMESPACE": "my-namespace", "POD_NAME": "my-pod",
 	"RESULTS_PATH": "/my/result.json", "POLL_INTERVAL_SECONDS": "3", "MAX_WAIT_TIME_SECONDS": "20",
 	"CONDITION_TYPE": "Mine", "LOG_LEVEL": "warn", "ADAPTER_CONTAINER_NAME": "my-adapter",
+	"FAILURE_EXIT_CODE": "4", "OUTCOME_LABEL": "example.com/outcome", "DETAILS_ANNOTATION": "example.com/details",
 	"SERVICE_ACCOUNT_DIR": "/my/token", "KUBERNETES_SERVICE_HOST": "192.0.2.1", "KUBERNETES_SERVICE_PORT": "6443",
 }
 
@@ -59,5 +61,30 @@ func TestConfigKeepsWhiteSpaceInside(t *testing.T) {
 	want := []string{`LOG_LEVEL: must be debug, info, warn or error, is "loud"; using info`}
 	if diff := cmp.Diff(want, warnings); diff != "" {
 		t.Errorf("warnings (-want +got):\n%s", diff)
+	}
+}
+
+// TestConfigOutcome: the bounds of what carries the outcome further.
+func TestConfigOutcome(t *testing.T) {
+	for _, tt := range []struct {
+		name, value string
+		good        bool
+	}{
+		{"FAILURE_EXIT_CODE", "0", true}, {"FAILURE_EXIT_CODE", "4", true}, {"FAILURE_EXIT_CODE", "77", true}, {"FAILURE_EXIT_CODE", "79", true}, {"FAILURE_EXIT_CODE", "125", true},
+		{"FAILURE_EXIT_CODE", "1", false}, {"FAILURE_EXIT_CODE", "2", false}, {"FAILURE_EXIT_CODE", "3", false}, {"FAILURE_EXIT_CODE", "78", false}, {"FAILURE_EXIT_CODE", "126", false},
+		{"FAILURE_EXIT_CODE", "128", false}, {"FAILURE_EXIT_CODE", "260", false}, {"FAILURE_EXIT_CODE", "-4", false}, {"FAILURE_EXIT_CODE", "4.0", false}, {"FAILURE_EXIT_CODE", "99999999999999999999", false},
+		{"OUTCOME_LABEL", "outcome", true}, {"OUTCOME_LABEL", "my.example.com/Outcome_1", true}, {"OUTCOME_LABEL", "mykubernetes.io/outcome", true},
+		{"OUTCOME_LABEL", "kubernetes.io.example.com/outcome", true}, {"OUTCOME_LABEL", "example.com/kubernetes.io", true},
+		{"OUTCOME_LABEL", "kubernetes.io/outcome", false}, {"OUTCOME_LABEL", "k8s.io/outcome", false}, {"OUTCOME_LABEL", "x-k8s.io/outcome", true}, {"OUTCOME_LABEL", "batch.kubernetes.io/job-name", false},
+		{"OUTCOME_LABEL", "/outcome", false}, {"OUTCOME_LABEL", "example.com/", false}, {"OUTCOME_LABEL", "a/b/c", false}, {"OUTCOME_LABEL", "-outcome", false}, {"OUTCOME_LABEL", "Example.com/outcome", false},
+		{"DETAILS_ANNOTATION", "example.com/details", true}, {"DETAILS_ANNOTATION", "a.k8s.io/details", false}, {"DETAILS_ANNOTATION", "de tails", false},
+	} {
+		_, warnings, problems := parsed(tt.name, tt.value)
+		if tt.good != (problems == nil) || warnings != nil {
+			t.Errorf("%s=%s: %q, %q", tt.name, tt.value, warnings, problems)
+		}
+		if !tt.good && !strings.HasPrefix(problems[0], tt.name+": ") {
+			t.Errorf("%s=%s: the problem does not begin with the name: %q", tt.name, tt.value, problems)
+		}
 	}
 }

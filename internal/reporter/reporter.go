@@ -12,9 +12,8 @@ import (
 	"strings"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-
 	"github.com/openshift-hyperfleet/status-reporter/contract"
+	"github.com/openshift-hyperfleet/status-reporter/internal/env"
 	"github.com/openshift-hyperfleet/status-reporter/internal/sink"
 	"github.com/openshift-hyperfleet/status-reporter/kubeapi"
 	"github.com/openshift-hyperfleet/status-reporter/watch"
@@ -52,25 +51,31 @@ type Process struct {
 // Run runs the sidecar until its report is made, or cannot be, and returns the
 // exit code.
 func Run(p Process) int {
-	lines, last := sink.NewLog(p.Stderr), sink.NewTerminationMessage(p.TerminationLog)
+	said := env.Get(p.Getenv, "TRACEPARENT", "")
+	trace, traced := parseTraceparent(said)
+	each := append([]any{"component", "status-reporter", "version", p.Version}, trace.attributes()...)
+	lines, last := sink.NewLog(p.Stderr, each...), sink.NewTerminationMessage(p.TerminationLog)
 	defer sink.Flush(exitMargin, lines, last)
 	cfg, warnings, problems := parseConfig(p.Getenv)
 	log := slog.New(slog.NewJSONHandler(lines, &slog.HandlerOptions{Level: cfg.logLevel})).
-		With("job", cfg.job, "namespace", cfg.namespace, "pod", cfg.pod)
+		With(each...).With("job", cfg.job, "namespace", cfg.namespace, "pod", cfg.pod)
+	if said != "" && !traced {
+		log.Debug("TRACEPARENT: no traceparent of W3C's Trace Context; it is left alone", "is", env.Shorten(said))
+	}
 	for _, w := range warnings {
 		log.Warn(w)
 	}
 	client, err := kubeapi.New(kubeapi.Config{
 		Host: cfg.host, Port: cfg.port, ServiceAccountDir: cfg.serviceAccountDir,
 		Namespace: cfg.namespace, Job: cfg.job, Pod: cfg.pod,
-		UserAgent: "status-reporter/" + p.Version, Log: log, Dial: p.Dial,
+		UserAgent: "status-reporter/" + p.Version, Traceparent: trace.header(), Log: log, Dial: p.Dial,
 	})
 	if err != nil {
 		problems = append(problems, "SERVICE_ACCOUNT_DIR: "+err.Error())
 	} else {
 		defer client.Close()
 	}
-	r := &reporter{cfg: cfg, log: log, last: last, client: client, started: p.Started, pollOnly: p.PollOnly}
+	r := &reporter{cfg: cfg, log: log, last: last, client: client, started: p.Started, version: p.Version, pollOnly: p.PollOnly}
 	if problems != nil {
 		wrong := errors.New(strings.Join(problems, "; "))
 		r.say(slog.LevelError, "misconfigured", "error", wrong)
@@ -82,8 +87,8 @@ func Run(p Process) int {
 	if err := watch.CheckDescriptors(); err != nil {
 		log.Warn(err.Error())
 	}
-	log.Info("started", "version", p.Version, "resultsPath", cfg.resultsPath, "maxWait", cfg.wait.String())
-	return exitCode(r.run(p.Signals, nil))
+	log.Info("started", "resultsPath", cfg.resultsPath, "maxWait", cfg.wait.String())
+	return exitCode(r.run(p.Signals, nil), cfg.failureExitCode)
 }
 
 // reporter is the sidecar with its configuration.
@@ -93,6 +98,7 @@ type reporter struct {
 	last     *sink.TerminationMessage
 	client   *kubeapi.Client
 	started  time.Time
+	version  string
 	pollOnly bool
 }
 
@@ -103,6 +109,7 @@ func (r *reporter) run(signals <-chan os.Signal, wrong error) watch.Result {
 	return watch.Run(context.Background(), watch.Config{
 		Path: c.resultsPath, Poll: c.poll, Wait: c.wait, Adapter: c.adapter, Variables: variables,
 		Job: c.job, Pod: c.pod, ConditionType: c.conditionType, Misconfigured: wrong, Started: r.started,
+		OutcomeLabel: c.outcomeLabel, DetailsAnnotation: c.detailsAnnotation, Version: r.version,
 		API: r.client, Log: r.log, Last: r.say, PollOnly: r.pollOnly,
 	}, signals)
 }
@@ -118,15 +125,21 @@ func (r *reporter) say(level slog.Level, msg string, args ...any) {
 	r.last.Set(sink.TerminationLine(level, msg, append([]any{"job", r.cfg.job, "namespace", r.cfg.namespace, "pod", r.cfg.pod}, args...)...))
 }
 
-// exitCode is 0 for a fault as well where the kubelet would start the reporter
-// again and count it against the Job's backoffLimit. What is not final has a code
-// of its own: a podFailurePolicy that fails the Job for a fault must not do so for
-// a Pod that somebody has deleted.
-func exitCode(r watch.Result) int {
+// exitCode is 0 for a fault, and for the adapter's own failure, where the kubelet
+// would start the reporter again and count it against the Job's backoffLimit. Where
+// that is not known it is no reason: such restarts end at backoffLimit, and a Job
+// that is Complete would hide the failure. What is not final has a code of its own: a
+// podFailurePolicy that fails the Job for a fault must not do so for a Pod that
+// somebody has deleted.
+func exitCode(r watch.Result, failure int) int {
 	switch {
 	case !r.Delivered:
 		return ExitUndelivered
-	case r.Own || r.Pod != nil && r.Pod.Spec.RestartPolicy == corev1.RestartPolicyOnFailure:
+	case r.Restarts:
+		return ExitReported
+	case r.Own && r.Outcome.Status == contract.False:
+		return failure
+	case r.Own:
 		return ExitReported
 	case r.Superseded || r.Outcome.Status == contract.Unknown:
 		return ExitInterrupted

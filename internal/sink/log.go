@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"log/slog"
+	"slices"
 )
 
 // queueSize bounds what a Log keeps, in bytes: some 200 lines.
@@ -17,12 +18,14 @@ const queueSize = 64 << 10
 type Log struct {
 	writer
 	w       io.Writer
+	args    []any // of the line about dropped ones
 	queue   []byte
 	dropped int // lines, not said yet
 }
 
-// NewLog returns a Log onto w, which may fail and hang.
-func NewLog(w io.Writer) *Log { return &Log{w: w} }
+// NewLog returns a Log onto w, which may fail and hang. Args are the attributes, as
+// slog's, of its own line about dropped ones.
+func NewLog(w io.Writer, args ...any) *Log { return &Log{w: w, args: args} }
 
 func (l *Log) Write(p []byte) (int, error) {
 	l.mu.Lock()
@@ -71,7 +74,8 @@ func (l *Log) drain() {
 			return
 		}
 		if dropped > 0 {
-			l.write(encode(record(slog.LevelWarn, "log lines were dropped", "count", dropped), nil), dropped)
+			args := append(slices.Clip(l.args), "count", dropped)
+			l.write(encode(record(slog.LevelWarn, "log lines were dropped", args...), nil), dropped)
 		}
 		l.write(line, 1)
 	}

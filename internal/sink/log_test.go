@@ -53,12 +53,13 @@ func said(t *testing.T, lines []string) (all []string) {
 			Level, Msg string
 			Time       time.Time
 			Count      int
+			Component  string
 		}
 		if !strings.HasPrefix(line, "{") {
 			all = append(all, strings.TrimSuffix(line, "\n"))
 			continue
 		}
-		if err := json.Unmarshal([]byte(line), &about); err != nil || about.Level != "WARN" || about.Msg != "log lines were dropped" || about.Time.IsZero() {
+		if err := json.Unmarshal([]byte(line), &about); err != nil || about.Level != "WARN" || about.Msg != "log lines were dropped" || about.Time.IsZero() || about.Component != "test" {
 			t.Errorf("not a line of slog's about dropped lines: %q, %v", line, err)
 		}
 		all = append(all, fmt.Sprint("dropped ", about.Count))
@@ -69,7 +70,7 @@ func said(t *testing.T, lines []string) (all []string) {
 func TestLogKeepsOrderAndNeverWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := stuck()
-		l := NewLog(p)
+		l := NewLog(p, "component", "test")
 		var want []string
 		for i := range 100 {
 			want = append(want, fmt.Sprint("line ", i))
@@ -95,7 +96,7 @@ func TestLogKeepsOrderAndNeverWaits(t *testing.T) {
 func TestLogDropsTheOldest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := stuck()
-		l := NewLog(p)
+		l := NewLog(p, "component", "test")
 		line := func(i int) string { return fmt.Sprintf("%06d %s", i, strings.Repeat("x", 1<<10-8)) } // 1 KiB with its end
 		fmt.Fprintln(l, line(0))
 		synctest.Wait() // is being written
@@ -143,7 +144,7 @@ func TestLogOfLinesThatCannotBeWritten(t *testing.T) {
 					}
 					return nil
 				}
-				l := NewLog(p)
+				l := NewLog(p, "component", "test")
 				for _, line := range tt.lines {
 					fmt.Fprintln(l, line)
 					synctest.Wait()

@@ -33,6 +33,12 @@ type entry struct {
 	Endless     bool              `json:"endless,omitempty"` // the Job does not end by itself
 	ExitCode    int               `json:"exitCode"`          // of the last Pod's reporter
 
+	Deployed    bool   `json:"deployed,omitempty"`    // podFailurePolicy and backoffLimit are those of deploy/
+	Ends        string `json:"ends,omitempty"`        // Complete, or Failed and its reason, after the last condition; empty: not looked at
+	SidecarEnds string `json:"sidecarEnds,omitempty"` // the same as a native sidecar, where it differs
+	Cron        bool   `json:"cron,omitempty"`        // a CronJob's Job: lastSuccessfulTime tells whether it is Complete
+	Indexed     bool   `json:"indexed,omitempty"`     // each index has a condition of its own, in no order
+
 	Restarts     int32 `json:"restarts,omitempty"`     // of the last Pod's reporter
 	SidecarFirst bool  `json:"sidecarFirst,omitempty"` // as a native sidecar alone, before the Job's own init containers
 	Needs        needs `json:"needs,omitzero"`
@@ -227,9 +233,9 @@ func (c *testCase) graft(deployed *batchv1.Job) error {
 	}
 	reporter := *list[i].DeepCopy()
 	reporter.ImagePullPolicy = corev1.PullIfNotPresent
-	for name, value := range c.Env {
-		reporter.Env = slices.DeleteFunc(reporter.Env, func(e corev1.EnvVar) bool { return e.Name == name })
-		reporter.Env = append(reporter.Env, corev1.EnvVar{Name: name, Value: value})
+	c.setEnv(&reporter)
+	if c.Deployed {
+		c.job.Spec.PodFailurePolicy, c.job.Spec.BackoffLimit = deployed.Spec.PodFailurePolicy, deployed.Spec.BackoffLimit
 	}
 	if adapter := slices.IndexFunc(from.Containers, func(c corev1.Container) bool { return !isReporter(c) }); adapter >= 0 {
 		for _, theirs := range [][]corev1.Container{to.InitContainers, to.Containers} {
@@ -254,4 +260,26 @@ func (c *testCase) graft(deployed *batchv1.Job) error {
 	to.ServiceAccountName, to.AutomountServiceAccountToken = from.ServiceAccountName, from.AutomountServiceAccountToken
 	to.TerminationGracePeriodSeconds = cmp.Or(to.TerminationGracePeriodSeconds, from.TerminationGracePeriodSeconds)
 	return nil
+}
+
+// indexPath is where a Pod's index is.
+const indexPath = "metadata.labels['batch.kubernetes.io/job-completion-index']"
+
+// setEnv gives the reporter the case's variables. INDEX comes before those that name it.
+func (c *testCase) setEnv(reporter *corev1.Container) {
+	if c.Indexed {
+		reporter.Env = append(reporter.Env, corev1.EnvVar{Name: "INDEX", ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{FieldPath: indexPath}}})
+	}
+	for name, value := range c.Env {
+		reporter.Env = slices.DeleteFunc(reporter.Env, func(e corev1.EnvVar) bool { return e.Name == name })
+		reporter.Env = append(reporter.Env, corev1.EnvVar{Name: name, Value: value})
+	}
+}
+
+// ends is the Job's end as the case wants it.
+func (c *testCase) ends() string {
+	if c.sidecar && c.SidecarEnds != "" {
+		return c.SidecarEnds
+	}
+	return c.Ends
 }

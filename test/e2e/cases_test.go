@@ -12,7 +12,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/yaml"
 
 	"github.com/openshift-hyperfleet/status-reporter/contract"
 )
@@ -129,7 +131,7 @@ func TestCases(t *testing.T) {
 	reached := map[string]bool{}
 	for _, c := range loadAll(t) {
 		adapter := c.job.Spec.Template.Spec.Containers[0]
-		script := adapter.Command[len(adapter.Command)-1]
+		script := strings.Join(slices.Concat(adapter.Command, adapter.Args), " ")
 		if now := strings.Contains(script, "echo now"); now != (c.Within > 0) {
 			t.Errorf("%s: the adapter says now: %v; there is a limit: %v", c, now, c.Within > 0)
 		}
@@ -226,5 +228,60 @@ func TestMatches(t *testing.T) {
 		if golden.matches(got) {
 			t.Errorf("%+v matches %+v", golden, got)
 		}
+	}
+}
+
+// TestDeployedPolicy: where a case asks for it, the Job fails by deploy's own rules.
+func TestDeployedPolicy(t *testing.T) {
+	deployed := 0
+	for _, c := range loadAll(t) {
+		policy := c.job.Spec.PodFailurePolicy
+		if c.Deployed {
+			deployed++
+			if policy == nil || !slices.ContainsFunc(policy.Rules, func(r batchv1.PodFailurePolicyRule) bool {
+				return r.OnExitCodes != nil && slices.Contains(r.OnExitCodes.Values, 4) && r.Action == batchv1.PodFailurePolicyActionFailJob
+			}) {
+				t.Errorf("%s: no rule for code 4: %+v", c, policy)
+			}
+		}
+		if c.Cron && c.Ends == "" || c.SidecarEnds != "" && c.Ends == "" {
+			t.Errorf("%s: how does the Job end?", c)
+		}
+		containers := slices.Concat(c.job.Spec.Template.Spec.InitContainers, c.job.Spec.Template.Spec.Containers)
+		i := slices.IndexFunc(containers, func(c corev1.Container) bool { return c.Name == reporterName })
+		index := slices.IndexFunc(containers[i].Env, func(e corev1.EnvVar) bool { return e.Name == "INDEX" })
+		kind := slices.IndexFunc(containers[i].Env, func(e corev1.EnvVar) bool { return strings.Contains(e.Value, "$(INDEX)") })
+		if c.Indexed != (index >= 0) || c.Indexed && index > kind {
+			t.Errorf("%s: INDEX must come before the variable that names it: %d, %d", c, index, kind)
+		}
+	}
+	if deployed == 0 {
+		t.Error("no case has them")
+	}
+}
+
+// TestIndexedIsThePagesRecipe: docs/consumers.md gives each index its condition as the
+// case does.
+func TestIndexedIsThePagesRecipe(t *testing.T) {
+	page, err := os.ReadFile("../../docs/consumers.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, found := strings.Cut(string(page), "\n## A condition for each index of an Indexed Job\n")
+	block := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindStringSubmatch(section)
+	if !found || block == nil {
+		t.Fatal("docs/consumers.md has no such recipe")
+	}
+	var recipe corev1.Container
+	if err := yaml.UnmarshalStrict([]byte(block[1]), &recipe); err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(loadAll(t), func(c testCase) bool { return c.Indexed })
+	c := loadAll(t)[i]
+	var played corev1.Container
+	c.setEnv(&played)
+	played.Env = slices.DeleteFunc(played.Env, func(e corev1.EnvVar) bool { return e.Name == "FAILURE_EXIT_CODE" })
+	if diff := cmp.Diff(played.Env, recipe.Env); diff != "" {
+		t.Errorf("the page (-case +page):\n%s", diff)
 	}
 }

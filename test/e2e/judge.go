@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -33,12 +34,9 @@ func (r result) tell(out io.Writer) {
 func (p *playing) missing() (missing, hopeless string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for i, got := range p.history {
-		if i >= len(p.want) || !p.want[i].matches(got) {
-			return "", "" // judge says so
-		}
-	}
 	switch why := p.unpulled(); {
+	case p.differs():
+		return "", "" // judge says so
 	case why != "":
 		return "", why
 	case len(p.history) < len(p.want):
@@ -52,6 +50,19 @@ func (p *playing) missing() (missing, hopeless string) {
 		return "the reporter's claim in its log", ""
 	}
 	return "", ""
+}
+
+// differs reports whether what was seen is not what is wanted, whatever comes.
+func (p *playing) differs() bool {
+	if p.Indexed && len(p.history) < len(p.want) {
+		return false // more will come between them
+	}
+	for i, got := range p.seen() {
+		if i >= len(p.want) || !p.want[i].matches(got) {
+			return true
+		}
+	}
+	return false
 }
 
 // unpulled tells that an image is out of the node's reach, unless that is the case.
@@ -124,6 +135,7 @@ func (p *playing) judge(slack time.Duration) result {
 	p.measure(&r)
 	for _, check := range []func(fault func(format string, args ...any)){
 		p.judgeHistory,
+		p.judgeJob,
 		p.judgeEnd,
 		p.judgeRestarts,
 		func(fault func(format string, args ...any)) { r.judgeTime(slack, fault) },
@@ -136,18 +148,35 @@ func (p *playing) judge(slack time.Duration) result {
 
 // judgeHistory: the conditions that are wanted, in their order, of which the last stands.
 func (p *playing) judgeHistory(fault func(format string, args ...any)) {
-	for i := range max(len(p.want), len(p.history)) {
+	seen := p.seen()
+	for i := range max(len(p.want), len(seen)) {
 		switch {
-		case i >= len(p.history):
+		case i >= len(seen):
 			fault("condition %d:\n        got  none\n        want %+v", i+1, p.want[i])
 		case i >= len(p.want):
-			fault("condition %d:\n        got  %+v\n        want none", i+1, p.history[i])
-		case !p.want[i].matches(p.history[i]):
-			fault("condition %d:\n        got  %+v\n        want %+v", i+1, p.history[i], p.want[i])
+			fault("condition %d:\n        got  %+v\n        want none", i+1, seen[i])
+		case !p.want[i].matches(seen[i]):
+			fault("condition %d:\n        got  %+v\n        want %+v", i+1, seen[i], p.want[i])
 		}
 	}
-	if len(p.history) > 0 && conditionOf(p.current, p.want[0].Type) == nil {
-		fault("the condition does not stand: %+v", p.current.Status.Conditions)
+	for _, c := range p.history {
+		if conditionOf(p.current, c.Type) == nil {
+			fault("the condition does not stand: %+v", p.current.Status.Conditions)
+		}
+	}
+}
+
+// judgeJob: how the Job ends, and that all was told by then.
+func (p *playing) judgeJob(fault func(format string, args ...any)) {
+	want := p.testCase.ends()
+	if want == "" {
+		return
+	}
+	if got := p.ended(); got != want {
+		fault("the Job's end is %q, want %q", got, want)
+	}
+	if len(p.atEnd) < len(p.want) {
+		fault("the Job was over before its condition stood: then it was %+v", p.atEnd)
 	}
 }
 
@@ -193,7 +222,8 @@ func (p *playing) measure(r *result) {
 	for _, pod := range p.runs {
 		if now, ok := find(pod.adapter, "now"); ok {
 			r.took = new(max(0, claim.at.Sub(now.at)))
-			if p.ExitCode != 0 && !pod.ended.IsZero() { // it is the adapter's end that was reported
+			own := p.ExitCode == 0 || strconv.Itoa(p.ExitCode) == p.Env["FAILURE_EXIT_CODE"]
+			if !own && !pod.ended.IsZero() { // it is the adapter's end that was reported
 				r.reporter = new(max(0, p.stood.Sub(pod.ended)))
 			}
 		}

@@ -111,17 +111,19 @@ func TestFallsShort(t *testing.T) {
 		spoil func(p *playing)
 		want  string
 	}{
-		"no condition":        {func(p *playing) { p.history = nil }, "got  none"},
-		"another condition":   {func(p *playing) { p.want[0].Message = "no" }, "want {Type:Available"},
-		"one before it":       {func(p *playing) { p.history = []condition{cut, crashed} }, "want none"},
-		"one after it":        {func(p *playing) { p.sawJob(job(cut)) }, "want none"},
-		"lost at the end":     {func(p *playing) { p.sawJob(job()) }, "does not stand"},
-		"exit code":           {func(p *playing) { p.ExitCode = 0 }, "exit code 1, want 0"},
-		"started again":       {func(p *playing) { p.runs[0].Status.ContainerStatuses[1].RestartCount = 1 }, "started again 1 times, want 0"},
-		"too slow":            {func(p *playing) { p.runs[0].reporter[1].at = began.Add(1600 * time.Millisecond) }, "the limit is 1.5 s"},
-		"no claim":            {func(p *playing) { p.runs[0].reporter = nil }, "no time could be taken"},
-		"claim of another":    {func(p *playing) { p.runs[0].reporter = []line{reported(0, cut)} }, "no time could be taken"},
-		"adapter without now": {func(p *playing) { p.runs[0].adapter = nil }, "no time could be taken"},
+		"no condition":         {func(p *playing) { p.history = nil }, "got  none"},
+		"another condition":    {func(p *playing) { p.want[0].Message = "no" }, "want {Type:Available"},
+		"one before it":        {func(p *playing) { p.history = []condition{cut, crashed} }, "want none"},
+		"one after it":         {func(p *playing) { p.sawJob(job(cut)) }, "want none"},
+		"lost at the end":      {func(p *playing) { p.sawJob(job()) }, "does not stand"},
+		"another end":          {func(p *playing) { p.Ends = "Complete" }, `the Job's end is "Failed BackoffLimitExceeded", want "Complete"`},
+		"a condition too late": {func(p *playing) { p.Ends, p.atEnd = "Failed BackoffLimitExceeded", nil }, "over before its condition stood"},
+		"exit code":            {func(p *playing) { p.ExitCode = 0 }, "exit code 1, want 0"},
+		"started again":        {func(p *playing) { p.runs[0].Status.ContainerStatuses[1].RestartCount = 1 }, "started again 1 times, want 0"},
+		"too slow":             {func(p *playing) { p.runs[0].reporter[1].at = began.Add(1600 * time.Millisecond) }, "the limit is 1.5 s"},
+		"no claim":             {func(p *playing) { p.runs[0].reporter = nil }, "no time could be taken"},
+		"claim of another":     {func(p *playing) { p.runs[0].reporter = []line{reported(0, cut)} }, "no time could be taken"},
+		"adapter without now":  {func(p *playing) { p.runs[0].adapter = nil }, "no time could be taken"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := crash()
@@ -166,5 +168,59 @@ func TestMissing(t *testing.T) {
 				t.Errorf("missing %q, hopeless %q", missing, hopeless)
 			}
 		})
+	}
+}
+
+// TestJobEnd: the condition stands before the Job is over.
+func TestJobEnd(t *testing.T) {
+	over := condition{"Failed", "True", "PodFailurePolicy", ""}
+	for name, tc := range map[string]struct {
+		jobs []*batchv1.Job
+		want string
+	}{
+		"before":  {[]*batchv1.Job{job(), job(crashed), job(crashed, over)}, ""},
+		"at once": {[]*batchv1.Job{job(), job(crashed, over)}, ""},
+		"after":   {[]*batchv1.Job{job(), job(over), job(crashed, over)}, "over before its condition stood"},
+		"never":   {[]*batchv1.Job{job(crashed)}, `end is ""`},
+	} {
+		p := &playing{testCase: testCase{entry: entry{Ends: "Failed PodFailurePolicy"}, want: conditions{crashed}}}
+		for _, j := range tc.jobs {
+			p.sawJob(j)
+		}
+		faults := strings.Join(p.judge(0).faults, "\n")
+		if (faults == "") != (tc.want == "") || !strings.Contains(faults, tc.want) {
+			t.Errorf("%s: faults %q do not say %q", name, faults, tc.want)
+		}
+	}
+}
+
+// TestIndexed: a condition for each index, in whatever order they come.
+func TestIndexed(t *testing.T) {
+	is := func(index, status string) condition { return condition{"Shard" + index + "Ready", status, "R", ""} }
+	want := conditions{is("0", "True"), is("1", "False"), is("2", "True")}
+	over := condition{"Complete", "True", "", ""}
+	for name, tc := range map[string]struct {
+		jobs          []*batchv1.Job
+		missing, want string
+	}{
+		"in order":    {[]*batchv1.Job{job(is("0", "True")), job(is("0", "True"), is("1", "False")), job(is("0", "True"), is("1", "False"), is("2", "True"), over)}, "exit code", ""},
+		"backwards":   {[]*batchv1.Job{job(is("2", "True")), job(is("2", "True"), is("1", "False")), job(is("2", "True"), is("1", "False"), is("0", "True"), over)}, "exit code", ""},
+		"one lacks":   {[]*batchv1.Job{job(is("2", "True"), is("1", "False"), over)}, "condition", "got  none"},
+		"one differs": {[]*batchv1.Job{job(is("2", "True"), is("1", "True"), is("0", "True"), over)}, "", "want {Type:Shard1Ready Status:False"},
+		"one changes": {[]*batchv1.Job{job(is("2", "True"), is("1", "True"), is("0", "True")), job(is("2", "True"), is("1", "False"), is("0", "True"), over)}, "", "Shard1Ready Status:True"},
+		"one is lost": {[]*batchv1.Job{job(is("2", "True"), is("1", "False"), is("0", "True")), job(is("2", "True"), is("0", "True"), over)}, "exit code", "does not stand"},
+	} {
+		p := &playing{testCase: testCase{entry: entry{Indexed: true, Ends: "Complete"}, want: want}}
+		for _, j := range tc.jobs {
+			p.sawJob(j)
+		}
+		missing, _ := p.missing()
+		if !strings.Contains(missing, tc.missing) || (missing == "") != (tc.missing == "") {
+			t.Errorf("%s: missing %q, want %q", name, missing, tc.missing)
+		}
+		faults := strings.Join(p.judge(0).faults, "\n")
+		if (faults == "") != (tc.want == "") || !strings.Contains(faults, tc.want) {
+			t.Errorf("%s: faults %q do not say %q", name, faults, tc.want)
+		}
 	}
 }

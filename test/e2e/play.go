@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -32,6 +33,7 @@ type playing struct {
 	current *batchv1.Job
 	history []condition // each that the Job has carried, in turn
 	stood   time.Time   // when the last of them was seen
+	atEnd   []condition // what of the history stood when the Job was first seen to be over
 	late    []condition // those of the history that were to come before the Pod's end, and did not
 	runs    []*podRun   // in the order of their coming
 }
@@ -49,7 +51,13 @@ func play(ctx context.Context, c *cluster, tc testCase, slack time.Duration) res
 	p := &playing{cluster: c, testCase: tc}
 	ctx, cancel := context.WithTimeout(ctx, caseTime)
 	var all sync.WaitGroup
-	err := c.send(ctx, http.MethodPost, c.jobs(), "application/json", tc.job)
+	var err error
+	if tc.Cron {
+		err = c.adopt(ctx, tc.job)
+	}
+	if err == nil {
+		err = c.send(ctx, http.MethodPost, c.jobs(), "application/json", tc.job)
+	}
 	if err == nil {
 		all.Go(func() { follow(ctx, c, c.jobs()+"?watch=1&fieldSelector=metadata.name="+tc.job.Name, p.sawJob) })
 		all.Go(func() {
@@ -57,6 +65,9 @@ func play(ctx context.Context, c *cluster, tc testCase, slack time.Duration) res
 				func(pod *corev1.Pod) { p.sawPod(ctx, &all, pod) })
 		})
 		err = p.wait(ctx)
+	}
+	if err == nil && tc.Cron {
+		err = p.judgeCron(ctx)
 	}
 	cancel()
 	all.Wait()
@@ -97,13 +108,49 @@ func (p *playing) wait(ctx context.Context) error {
 func (p *playing) sawJob(job *batchv1.Job) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	over := p.ended() != ""
 	p.current = job
-	if c := conditionOf(job, p.want[0].Type); c != nil && (len(p.history) == 0 || *c != p.history[len(p.history)-1]) {
+	for _, kind := range p.kinds() {
+		c := conditionOf(job, kind)
+		if c == nil || *c == p.last(kind) {
+			continue
+		}
 		p.history, p.stood = append(p.history, *c), time.Now()
 		if n := len(p.runs); strings.HasSuffix(c.Message, stillStopping) && (n == 0 || p.runs[n-1].Status.Phase == corev1.PodFailed) {
 			p.late = append(p.late, *c)
 		}
 	}
+	if !over && p.ended() != "" {
+		p.atEnd = slices.Clone(p.history)
+	}
+}
+
+// kinds are the types of condition that the case is about.
+func (p *playing) kinds() (kinds []string) {
+	for _, c := range p.want {
+		if !slices.Contains(kinds, c.Type) {
+			kinds = append(kinds, c.Type)
+		}
+	}
+	return kinds
+}
+
+// last is the present one of a type; zero: there is none.
+func (p *playing) last(kind string) (last condition) {
+	for _, c := range p.history {
+		if c.Type == kind {
+			last = c
+		}
+	}
+	return last
+}
+
+// seen is the history in the order that the case wants, where it wants one.
+func (p *playing) seen() []condition {
+	if !p.Indexed {
+		return p.history
+	}
+	return slices.SortedStableFunc(slices.Values(p.history), func(a, b condition) int { return strings.Compare(a.Type, b.Type) })
 }
 
 func conditionOf(job *batchv1.Job, kind string) *condition {
@@ -115,12 +162,17 @@ func conditionOf(job *batchv1.Job, kind string) *condition {
 	return nil
 }
 
-// ended is the Job controller's word on the Job; empty while there is none.
+// ended is the Job controller's word on the Job, of one that is Failed with the
+// reason; empty while there is none.
 func (p *playing) ended() string {
 	if p.current != nil {
 		for _, c := range p.current.Status.Conditions {
-			if (c.Type == batchv1.JobComplete || c.Type == batchv1.JobFailed) && c.Status == corev1.ConditionTrue {
+			switch {
+			case c.Status != corev1.ConditionTrue:
+			case c.Type == batchv1.JobComplete:
 				return string(c.Type)
+			case c.Type == batchv1.JobFailed:
+				return string(c.Type) + " " + c.Reason
 			}
 		}
 	}

@@ -25,6 +25,7 @@ func TestLacks(t *testing.T) {
 		{testCase{entry: rules, form: forms[0]}, 35, "RestartAllContainers: since Kubernetes 1.36, this is 1.35"},
 		{testCase{entry: rules, form: forms[1]}, 36, ""},
 		{testCase{entry: plain, form: injection}, 35, "MutatingAdmissionPolicy: since Kubernetes 1.36, this is 1.35"},
+		{testCase{entry: entry{Env: map[string]string{"FAILURE_EXIT_CODE": "0"}}, form: injection}, 37, ""},
 		{testCase{entry: entry{Env: map[string]string{"POLL_INTERVAL_SECONDS": "2"}}, form: injection}, 37, "the injected reporter's variables are the namespace's, not a Job's"},
 	} {
 		if got := tc.testCase.lacks(tc.has); got != tc.want {

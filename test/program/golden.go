@@ -34,6 +34,12 @@ func PlayGolden(r *Rig, c suite.Case) {
 		}
 	}
 	r.End(c.ExitCode)
+	checkGolden(r, c)
+}
+
+// checkGolden compares what stands on the Job with what the case says.
+func checkGolden(r *Rig, c suite.Case) {
+	t := r.T
 	got := r.Condition()
 	if got == nil {
 		t.Fatal("the Job carries no condition")
@@ -51,6 +57,12 @@ func PlayGolden(r *Rig, c suite.Case) {
 		Type: string(got.Type), Status: string(got.Status), Reason: got.Reason, Message: got.Message,
 	}); diff != "" {
 		t.Errorf("condition (-want +got):\n%s", diff)
+	}
+	labels := r.API.Job(Namespace, JobName).Labels
+	for key, value := range c.Labels {
+		if labels[key] != value {
+			t.Errorf("label %s is %q, want %q", key, labels[key], value)
+		}
 	}
 	if got.LastProbeTime.IsZero() || got.LastTransitionTime.IsZero() {
 		t.Errorf("times are missing: %+v", got)

@@ -58,6 +58,7 @@ type Case struct {
 	Files         Files             `json:"files"`
 	Trigger       Trigger           `json:"trigger"`
 	Env           map[string]string `json:"env,omitempty"`           // for the reporter, beside what its Pod gives it
+	Labels        map[string]string `json:"labels,omitempty"`        // that the Job must carry
 	Names         []string          `json:"names,omitempty"`         // variables that the message names (group config)
 	NativeSidecar bool              `json:"nativeSidecar,omitempty"` // after its report the reporter stays until SIGTERM
 	ExitCode      int               `json:"exitCode"`                // of the reporter

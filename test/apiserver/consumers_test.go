@@ -1,0 +1,315 @@
+package apiserver_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/openshift-hyperfleet/status-reporter/contract"
+	"github.com/openshift-hyperfleet/status-reporter/test/apiserver"
+	"github.com/openshift-hyperfleet/status-reporter/test/program"
+)
+
+// recipes are the commands of docs/consumers.md under a heading, block by block, with
+// the shell of each.
+func recipes(t *testing.T, heading string, want int) (all []recipe) {
+	t.Helper()
+	page, err := os.ReadFile("../../docs/consumers.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(page), "\n## "+heading+"\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	for _, block := range regexp.MustCompile("(?s)\n```(sh|bash)\n(.*?)\n```").FindAllStringSubmatch(section, -1) {
+		all = append(all, recipe{block[1], block[2]})
+	}
+	if len(all) != want {
+		t.Fatalf("%d commands under %q, want %d", len(all), heading, want)
+	}
+	return all
+}
+
+type recipe struct{ shell, text string }
+
+// patiently gives up after so long; the page's time-outs are for people.
+func (r recipe) patiently(d time.Duration) recipe {
+	r.text = regexp.MustCompile(`--timeout=\w+`).ReplaceAllString(r.text, "--timeout="+d.String())
+	return r
+}
+
+// command is a recipe at work.
+type command struct {
+	cmd   *exec.Cmd
+	out   strings.Builder
+	ended chan struct{}
+	code  int
+}
+
+func (r recipe) start(t *testing.T, env []string) *command {
+	t.Helper()
+	p := &command{cmd: exec.Command(r.shell, "-euc", r.text), ended: make(chan struct{})}
+	p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = env, &p.out, &p.out
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) }) // and what it has started
+	go func() {
+		defer close(p.ended)
+		err := p.cmd.Wait()
+		if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+			p.code = exit.ExitCode()
+		} else if err != nil {
+			p.code = -1
+		}
+	}()
+	return p
+}
+
+// ends waits for the end, and checks code and output.
+func (p *command) ends(t *testing.T, code int, says string) {
+	t.Helper()
+	select {
+	case <-p.ended:
+	case <-time.After(time.Minute):
+		t.Fatal("it does not end")
+	}
+	if p.code != code || !strings.Contains(p.out.String(), says) {
+		t.Errorf("it ends with %d and says %q; want %d and %q", p.code, p.out.String(), code, says)
+	}
+}
+
+func (p *command) over() bool {
+	select {
+	case <-p.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// reports sets the condition, as a reporter does.
+func reports(n *apiserver.Namespace, name string, status corev1.ConditionStatus, message string) {
+	n.UpdateJob("", name, func(j *batchv1.Job) {
+		j.Status.Conditions = append(without(j.Status.Conditions, "Available"), batchv1.JobCondition{Type: "Available", Status: status, Reason: "R", Message: message})
+	})
+}
+
+func without(all []batchv1.JobCondition, kind batchv1.JobConditionType) (others []batchv1.JobCondition) {
+	for _, c := range all {
+		if c.Type != kind {
+			others = append(others, c)
+		}
+	}
+	return others
+}
+
+// finishes sets what the Job controller does at a Job's end.
+func finishes(n *apiserver.Namespace, name string, before, at batchv1.JobConditionType) {
+	began := metav1.NewTime(time.Now().Add(-time.Minute).Truncate(time.Second))
+	n.UpdateJob("", name, func(j *batchv1.Job) {
+		j.Status.StartTime = &began
+		if at == batchv1.JobComplete {
+			ended := metav1.NewTime(began.Add(time.Second))
+			j.Status.CompletionTime, j.Status.Succeeded = &ended, 1
+		}
+		for _, kind := range []batchv1.JobConditionType{before, at} {
+			j.Status.Conditions = append(j.Status.Conditions, batchv1.JobCondition{Type: kind, Status: corev1.ConditionTrue, Reason: "R"})
+		}
+	})
+}
+
+// TestConsumers runs the commands of docs/consumers.md, with kubectl itself, and what
+// carries the outcome further under own-condition.yaml.
+func TestConsumers(t *testing.T) {
+	cluster := apiserver.Start(t)
+	t.Run("under the policy", func(t *testing.T) { testMetadataUnderPolicy(t, cluster) })
+	if cluster.Namespace(t).Kubectl() == nil {
+		t.Skip("NOT TESTED, there is no kubectl: the commands of docs/consumers.md")
+	}
+	commands := recipes(t, "kubectl", 4)
+	t.Run("until there is a report", func(t *testing.T) { testReportIsWaitedFor(t, cluster, commands[0]) })
+	t.Run("until it is final", func(t *testing.T) { testFinalIsWaitedFor(t, cluster, commands[1]) })
+	t.Run("label and annotation", func(t *testing.T) { testLabelIsSelected(t, cluster, commands[2], commands[3]) })
+}
+
+func testReportIsWaitedFor(t *testing.T, cluster *apiserver.Cluster, wait recipe) {
+	for _, tt := range []struct {
+		name, message string
+		status        corev1.ConditionStatus
+	}{
+		{"True", "all is well", corev1.ConditionTrue},
+		{"False", "nothing is", corev1.ConditionFalse},
+		{"Unknown", "stopped", corev1.ConditionUnknown},
+		{"interim", "stopped (the Pod is being stopped; a result may still follow)", corev1.ConditionFalse},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			n := cluster.Namespace(t)
+			env := n.Kubectl()
+			n.CreateJob(apiserver.Job("my-adapter"))
+			n.CreateJob(apiserver.Job("another"))
+			reports(n, "another", tt.status, tt.message)
+			wait.patiently(time.Second).start(t, env).ends(t, 1, "timed out")
+			early := wait.start(t, env)
+			reports(n, "my-adapter", tt.status, tt.message)
+			early.ends(t, 0, "condition met")
+			wait.start(t, env).ends(t, 0, "condition met")
+			if tt.status != corev1.ConditionTrue {
+				hangs := recipe{"sh", "kubectl wait job/my-adapter --for=condition=Available --timeout=1s"}
+				hangs.start(t, env).ends(t, 1, "timed out")
+			}
+		})
+	}
+}
+
+func testFinalIsWaitedFor(t *testing.T, cluster *apiserver.Cluster, wait recipe) {
+	for _, tt := range []struct {
+		name       string
+		status     corev1.ConditionStatus
+		before, at batchv1.JobConditionType
+		code       int
+	}{
+		{"True, Complete", corev1.ConditionTrue, batchv1.JobSuccessCriteriaMet, batchv1.JobComplete, 0},
+		{"True, Failed", corev1.ConditionTrue, batchv1.JobFailureTarget, batchv1.JobFailed, 0},
+		{"False, Failed", corev1.ConditionFalse, batchv1.JobFailureTarget, batchv1.JobFailed, 1},
+		{"False, Complete", corev1.ConditionFalse, batchv1.JobSuccessCriteriaMet, batchv1.JobComplete, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			n := cluster.Namespace(t)
+			env := n.Kubectl()
+			n.CreateJob(apiserver.Job("my-adapter"))
+			early := wait.start(t, env)
+			reports(n, "my-adapter", corev1.ConditionUnknown, "a Pod was stopped")
+			reports(n, "my-adapter", corev1.ConditionFalse, "another has failed, and there are tries left")
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second) // real time: it must not end before
+			defer cancel()
+			if n.Wait(ctx, early.over) == nil {
+				t.Fatalf("it ends before the Job does: %s", early.out.String())
+			}
+			reports(n, "my-adapter", tt.status, "the last word")
+			finishes(n, "my-adapter", tt.before, tt.at)
+			early.ends(t, tt.code, string(tt.status)+"\n")
+			wait.start(t, env).ends(t, tt.code, string(tt.status)+"\n")
+		})
+	}
+}
+
+func testLabelIsSelected(t *testing.T, cluster *apiserver.Cluster, list, details recipe) {
+	n := cluster.Namespace(t)
+	env := n.Kubectl()
+	for name, status := range map[string]string{"my-adapter": "False", "succeeded": "True", "unknown": "Unknown", "silent": ""} {
+		job := apiserver.Job(name)
+		if status != "" {
+			meta(map[string]string{"example.com/outcome": status}, map[string]string{"example.com/details": `{"details":{"used":24},"v":1}`})(job)
+		}
+		n.CreateJob(job)
+	}
+	first, second, found := strings.Cut(list.text, "\n")
+	if !found {
+		t.Fatalf("%q is one command", list.text)
+	}
+	selects := recipe{list.shell, first}.start(t, env)
+	selects.ends(t, 0, "my-adapter")
+	if lines := strings.Count(strings.TrimSpace(selects.out.String()), "\n"); lines != 1 {
+		t.Errorf("%d Jobs:\n%s", lines, selects.out.String())
+	}
+	shows := recipe{list.shell, second}.start(t, env)
+	shows.ends(t, 0, "silent")
+	for _, line := range []string{`(?m)^my-adapter .* False$`, `(?m)^succeeded .* True$`, `(?m)^unknown .* Unknown$`} {
+		if !regexp.MustCompile(line).MatchString(shows.out.String()) {
+			t.Errorf("no line %s:\n%s", line, shows.out.String())
+		}
+	}
+	if _, err := exec.LookPath("jq"); err != nil {
+		t.Log("NOT TESTED, there is no jq: " + details.text)
+		return
+	}
+	details.start(t, env).ends(t, 0, `"used": 24`)
+}
+
+// testMetadataUnderPolicy: own-condition.yaml lets pass what the Job's template names,
+// and where it refuses a label the report stands without.
+func testMetadataUnderPolicy(t *testing.T, cluster *apiserver.Cluster) {
+	cluster.Enforce(t)
+	const refused = "the API server refuses the report with its label and annotation; it goes without"
+	keys := map[string]string{"OUTCOME_LABEL": "example.com/outcome", "DETAILS_ANNOTATION": "example.com/details"}
+	for _, tt := range []struct {
+		name  string
+		named bool // in the Job's template
+		file  string
+		code  int
+	}{
+		{"named, a success", true, `{"status":"success","reason":"R","message":"m","details":[1]}`, 0},
+		{"named, a failure", true, `{"status":"failure","reason":"R","message":"m","details":[1]}`, 4},
+		{"not named, a success", false, `{"status":"success","reason":"R","message":"m"}`, 0},
+		{"not named, a failure", false, `{"status":"failure","reason":"R","message":"m"}`, 4},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := program.DefaultCase(t)
+			if tt.named {
+				c.Job = withEnv(t, c.Job, keys)
+			}
+			r := program.NewRig(t, c, cluster.Namespace(t, apiserver.Enforced))
+			maps.Copy(r.Env, keys)
+			r.Env["FAILURE_EXIT_CODE"] = "4"
+			r.Start()
+			r.Write(tt.file)
+			r.End(tt.code)
+			status := contract.True
+			if tt.code != 0 {
+				status = contract.False
+			}
+			r.Expect(status, "R", "m")
+			label, annotation := "", ""
+			if tt.named {
+				label, annotation = string(status), `"details":[1]`
+			}
+			job := r.API.Job(program.Namespace, program.JobName)
+			if got := job.Labels["example.com/outcome"]; got != label {
+				t.Errorf("the label is %q, want %q", got, label)
+			}
+			if got := job.Annotations["example.com/details"]; !strings.Contains(got, annotation) || (got == "") != (annotation == "") {
+				t.Errorf("the annotation is %s, want %s in it", got, annotation)
+			}
+			if r.Log.Has(refused) == tt.named {
+				t.Errorf("the log says that it goes without: %v", !tt.named)
+			}
+		})
+	}
+}
+
+// withEnv gives the reporter in a Job's template these variables.
+func withEnv(t *testing.T, data []byte, env map[string]string) []byte {
+	t.Helper()
+	job := &batchv1.Job{}
+	if err := json.Unmarshal(data, job); err != nil {
+		t.Fatal(err)
+	}
+	containers := job.Spec.Template.Spec.Containers
+	for i := range containers {
+		for name, value := range env {
+			if containers[i].Name == "status-reporter" {
+				containers[i].Env = append(containers[i].Env, corev1.EnvVar{Name: name, Value: value})
+			}
+		}
+	}
+	data, err := json.Marshal(job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
