@@ -40,6 +40,7 @@ type entry struct {
 	Indexed     bool   `json:"indexed,omitempty"`     // each index has a condition of its own, in no order
 
 	Restarts     int32 `json:"restarts,omitempty"`     // of the last Pod's reporter
+	SidecarLast  bool  `json:"sidecarLast,omitempty"`  // the Job's own init containers are done before the reporter starts
 	SidecarFirst bool  `json:"sidecarFirst,omitempty"` // as a native sidecar alone, before the Job's own init containers
 	Needs        needs `json:"needs,omitzero"`
 }

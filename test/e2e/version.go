@@ -37,8 +37,12 @@ type needs struct {
 // lacks says what a cluster of a version lacks for the case; empty: nothing.
 func (c testCase) lacks(has version) string {
 	asDefault := len(c.Env) == 1 && c.Env["FAILURE_EXIT_CODE"] == "0" // which undoes what deploy/job.yaml says
-	if c.injected() && len(c.Env) > 0 && !asDefault {
+	switch {
+	case !c.injected():
+	case len(c.Env) > 0 && !asDefault:
 		return "the injected reporter's variables are the namespace's, not a Job's"
+	case c.SidecarLast:
+		return "the injected reporter starts before the Job's own init containers"
 	}
 	for _, n := range []needs{c.Needs, c.form.needs} {
 		if has < n.Since {

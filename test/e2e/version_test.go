@@ -27,6 +27,8 @@ func TestLacks(t *testing.T) {
 		{testCase{entry: plain, form: injection}, 35, "MutatingAdmissionPolicy: since Kubernetes 1.36, this is 1.35"},
 		{testCase{entry: entry{Env: map[string]string{"FAILURE_EXIT_CODE": "0"}}, form: injection}, 37, ""},
 		{testCase{entry: entry{Env: map[string]string{"POLL_INTERVAL_SECONDS": "2"}}, form: injection}, 37, "the injected reporter's variables are the namespace's, not a Job's"},
+		{testCase{entry: entry{SidecarLast: true}, form: injection}, 37, "the injected reporter starts before the Job's own init containers"},
+		{testCase{entry: entry{SidecarLast: true}, form: forms[1]}, 37, ""},
 	} {
 		if got := tc.testCase.lacks(tc.has); got != tc.want {
 			t.Errorf("%+v on %s: %q, want %q", tc.testCase.entry, tc.has, got, tc.want)
