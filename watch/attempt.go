@@ -15,6 +15,7 @@ import (
 // beganPatch notes that what stood may be replaced, acknowledged or not.
 func (s *state) beganPatch(p *patch) {
 	s.out.patching, s.out.sent[p.outcome], s.out.stands = true, true, contract.Outcome{}
+	s.file.taken = s.file.taken || p.verdict.own
 }
 
 // sawPatch takes in what has become of a write.

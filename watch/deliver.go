@@ -119,7 +119,7 @@ func (s *state) track(v *verdict) {
 			out.attempt = s.stopping // what was read since the stop began is fresh enough
 		}
 	}
-	s.file.taken = s.file.taken || v.own
+	s.file.taken = s.file.taken || v.own && s.origin() != originBelieved
 	s.mark(&out.attempt, out.attempt != 0 || !out.closed && !s.now.Before(s.retryAt()))
 }
 

@@ -19,7 +19,7 @@ func (s *state) lacks(v verdict, guarded, blind bool) (do step, enough bool) {
 			return e.do, false
 		}
 	}
-	if judging && s.insistsOnPod() || guarded && s.readable() && s.insistsOnOwner() {
+	if judging && s.insistsOnPod() || s.readable() && (guarded && s.insistsOnOwner() || s.insistsOnRun(v)) {
 		do = s.failed(errPodUnread)
 		s.out.retryAt = later(s.out.retryAt, s.pod.retryAt)
 		return do, false
@@ -38,8 +38,9 @@ func (s *state) readings(v verdict, guarded, blind, judging bool) [4]reading {
 	a, p, j := s.out.attempt, &s.pod, &s.job
 	pod, job := step{readPod: true}, step{readJob: true}
 	return [...]reading{
-		// The Pod knows which Job is meant, and what has come while it could not be read.
-		{s.readable() && (blind || !p.synced || s.uid() == ""), s.askedPod(a), pod},
+		// The Pod knows which Job is meant, whose the file is, and what has come while it
+		// could not be read.
+		{s.readable() && (blind || !p.synced || s.uid() == "" || s.believes(v)), s.askedPod(a), pod},
 		{guarded || s.uid() == "", j.tried >= a, job},
 		// Its finalizer tells whether the Job counts it already.
 		{s.readable() && s.restsOnRun(v) && j.tried >= a, s.askedPod(j.seen), pod},
@@ -82,6 +83,16 @@ func (s *state) insistsOnPod() bool {
 func (s *state) insistsOnOwner() bool {
 	p := &s.pod
 	return !p.synced && p.read < s.out.attempt && !s.stop.kubelets() && s.now.Before(s.guardUntil(s.out.since))
+}
+
+// believes reports whether the verdict is a file of which no reading has told whose it is.
+func (s *state) believes(v verdict) bool { return v.own && s.origin() == originBelieved }
+
+// insistsOnRun reports whether the Pod is to be read until it tells whose file it is:
+// after an outage, in which nobody could, one bad answer is no reason to believe it.
+func (s *state) insistsOnRun(v verdict) bool {
+	outage := !s.out.missedAt.IsZero() && !s.stop.kubelets()
+	return outage && s.believes(v) && s.now.Before(s.guardUntil(later(s.pod.refusing, s.out.since)))
 }
 
 // lastLook is at the file, since reading may have taken its time.

@@ -68,10 +68,11 @@ func (f *fileState) runEnded(now facts, local bool) {
 type origin int
 
 const (
-	originPresent origin = iota // the adapter's present run has written it
-	originUnknown               // a reading of the Pod will tell
-	originDoubt                 // it counts when the run has ended
-	originEarlier               // left over: no file
+	originPresent  origin = iota // the adapter's present run has written it
+	originBelieved               // no reading has told in time: it counts until one does
+	originUnknown                // a reading of the Pod will tell
+	originDoubt                  // it counts when the run has ended
+	originEarlier                // left over: no file
 )
 
 const (
@@ -105,7 +106,7 @@ func (s *state) origin() origin {
 		if s.now.Before(s.believeAt()) {
 			return originUnknown
 		}
-		return originPresent
+		return originBelieved
 	case !p.mayBeLeftOver(), p.volume == volumeEmptyDir && p.restarts == 0:
 		return originPresent
 	}

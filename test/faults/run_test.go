@@ -123,6 +123,12 @@ func runFaults() []story {
 			Play: play(startedAgain, runs(10*time.Second))},
 		{Name: "all containers were started again, and the status still tells of the run before for 2 s", Want: crashed, Exit: 1, Within: 11 * time.Second,
 			Play: play(startedAgainLate, runs(10*time.Second), (*harness).Crash)},
+		{Name: "a hostPath with yesterday's success, the API server is away for 70 s from the start, and the adapter crashes", Want: crashed, Exit: 1, Within: 101 * time.Second,
+			Play: play(hostPath, down, runs(70*time.Second), up, pause(30*time.Second), (*harness).Crash)},
+		{Name: "a hostPath with yesterday's success, the API server is away for 70 s from the start, the Pod's reading is then answered badly once, and the adapter crashes", Badly: podReads,
+			Want: crashed, Exit: 1, Play: play(hostPath, down, runs(70*time.Second), badly, faults(watches, unavailable.Times(3)), up, pause(40*time.Second), (*harness).Crash)},
+		{Name: "all containers were started again, the status still tells of the run before, the API server is away for 70 s then, and the second succeeds", Want: good,
+			Play: play(startedAgainUnseen, runs(100*time.Second), (*harness).Finish)},
 	}
 	return append(stories, guessFaults()...)
 }
@@ -159,8 +165,29 @@ func startedAgain(h *harness) {
 	})
 }
 
-// startedAgainLate has the status of before the start at first.
+// startedAgainLate has the status of before the start for a while at first.
 func startedAgainLate(h *harness) {
+	now := startedAgainBehind(h)
+	go func() {
+		time.Sleep(2 * time.Second)
+		now()
+	}()
+}
+
+// startedAgainUnseen has it when an outage begins, which ends with it.
+func startedAgainUnseen(h *harness) {
+	now := startedAgainBehind(h)
+	go func() {
+		time.Sleep(time.Second)
+		h.Server.Down()
+		time.Sleep(70 * time.Second)
+		now()
+		h.Server.Up()
+	}()
+}
+
+// startedAgainBehind has the status of before the start until now is called.
+func startedAgainBehind(h *harness) (now func()) {
 	before := h.Server.Pod(namespace, podName).Status
 	startedAgain(h)
 	after := h.Server.Pod(namespace, podName).Status
@@ -169,10 +196,7 @@ func startedAgainLate(h *harness) {
 		pod.Status = before
 		program.StatusOf(pod, "status-reporter").State.Running.StartedAt.Time = old
 	})
-	go func() {
-		time.Sleep(2 * time.Second)
-		h.UpdatePod(func(pod *corev1.Pod) { pod.Status = after })
-	}()
+	return func() { h.UpdatePod(func(pod *corev1.Pod) { pod.Status = after }) }
 }
 
 // guessFaults are ends of which kubelet and runtime only guess.
