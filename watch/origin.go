@@ -159,6 +159,9 @@ func (s *state) believeAt() time.Time {
 		from := later(s.file.found, s.stop.began())
 		at = earlier(at, from.Add(s.reportAt().Sub(from)/2))
 	}
+	if s.stop.kubelets() {
+		at = earlier(at, s.interimAt()) // SIGKILL may come as soon again
+	}
 	return at
 }
 
@@ -191,7 +194,8 @@ func (s *state) fileKind() fileKind {
 // runOver reports whether the adapter's run has ended, or must be taken to have.
 func (s *state) runOver() bool {
 	p := &s.pod
-	return p.sawEnd != 0 || p.sawFailed != 0 || s.timedOut != 0 || s.reportDue != 0 || p.last != nil && !p.running && !p.started.IsZero()
+	killed := s.stop.kubelets() && !s.now.Before(s.interimAt()) // for all that will be known of it
+	return killed || p.sawEnd != 0 || p.sawFailed != 0 || s.timedOut != 0 || s.reportDue != 0 || p.last != nil && !p.running && !p.started.IsZero()
 }
 
 // candidate reports whether the file is an invalid one that is believed if it stays.

@@ -100,6 +100,10 @@ func kubeletFaults() []story {
 			Play: stops(nil, pause(600*time.Millisecond), (*harness).Finish)},
 		{Name: "evicted, as a native sidecar, and the adapter writes when it is told to stop", Kill: 2 * time.Second, Env: quick, Want: good,
 			Play: stops((*harness).NativeSidecar, pause(300*time.Millisecond), (*harness).Finish)},
+		{Name: "evicted, Pods may not be read, and the result was there before the reporter", Kill: evicted, Want: good,
+			Play: stops(func(h *harness) { deny(h, "watch pods", "get pods"); h.Finish() })},
+		{Name: "evicted, and the result on a volume claim is of the adapter's first seconds", Kill: evicted, Want: good,
+			Play: stops(func(h *harness) { h.Finish(); onClaim(h) })},
 		{Name: "the node shuts down, and the adapter crashes", Want: crashed, Exit: 1, Within: 16 * time.Second,
 			Play: stops(nil, pause(5*time.Second), (*harness).Crash)},
 		{Name: "the node shuts down, and the adapter is killed for its memory", Want: oom, Exit: 1, Within: 16 * time.Second,
@@ -140,6 +144,14 @@ func kubeletFaults() []story {
 			Play: stops(func(h *harness) { h.Grace(seconds) })})
 	}
 	return append(stories, restartFaults()...)
+}
+
+// onClaim has the file lie on a volume whose server has a clock of its own.
+func onClaim(h *harness) {
+	h.UpdatePod(func(pod *corev1.Pod) {
+		pod.Spec.Volumes[0].VolumeSource = corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "results"}}
+		program.AdapterStatus(pod).State.Running.StartedAt.Time = time.Now().Add(-2 * time.Second)
+	})
 }
 
 // ignoresDisruptions is the policy of deploy/job.yaml: of all failures those with
