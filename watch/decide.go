@@ -34,6 +34,8 @@ func (s *state) decide() (*verdict, step) {
 		switch {
 		case s.file.read < end:
 			return nil, step{look: true}
+		case s.unseen():
+			return nil, step{}
 		case s.pod.ended != nil:
 			return s.ending(s.pod.ended), step{}
 		}
@@ -58,7 +60,7 @@ func (s *state) keeps(v *verdict, need step) bool {
 		return false
 	}
 	if v == nil {
-		return need.look // it is not known yet
+		return need.look || s.unseen() // it is not known yet
 	}
 	return !v.own
 }
@@ -106,7 +108,7 @@ func (s *state) decideRunning() (*verdict, step) {
 func (s *state) confirm(since seq, at time.Time) (lacks step, enough bool) {
 	lacks = step{look: s.file.read < since, readPod: s.pod.read < since && s.podName != ""}
 	patient := s.now.Sub(at) < readingPatience
-	return lacks, !lacks.look && (!lacks.readPod || !patient)
+	return lacks, !lacks.look && !s.unseen() && (!lacks.readPod || !patient)
 }
 
 // decideStop tells nothing final before it has to: in its grace period the adapter

@@ -40,6 +40,15 @@ type look struct {
 // descriptors.
 func (l look) blind() bool { return l.kind == fileNotYet && l.stamp == 0 }
 
+var errNoAnswer = errors.New("the filesystem does not answer")
+
+// failed reports whether the look tells nothing of the file, for a reason that may
+// pass: a server of files that restarts, a lack of descriptors.
+func (l look) failed() bool {
+	_, fromSystem := errors.AsType[syscall.Errno](l.err)
+	return fromSystem || errors.Is(l.err, errNoAnswer)
+}
+
 var seed = maphash.MakeSeed()
 
 // directory is the result file's: an *os.Root, which no name leads out of.

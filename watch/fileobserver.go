@@ -2,7 +2,7 @@ package watch
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 )
@@ -163,7 +163,7 @@ func (o *fileObserver) look(ctx context.Context, needed bool, began seq, now tim
 	if !o.looking.IsZero() {
 		if needed && now.Sub(o.looking) >= patience {
 			select {
-			case o.found <- found{look: look{kind: fileNotYet, err: errors.New("not readable: the filesystem does not answer")}, began: began, at: now}:
+			case o.found <- found{look: look{kind: fileNotYet, err: fmt.Errorf("not readable: %w", errNoAnswer)}, began: began, at: now}:
 			default: // it has just answered
 			}
 		}

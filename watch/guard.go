@@ -95,9 +95,10 @@ func (s *state) insistsOnRun(v verdict) bool {
 	return outage && s.believes(v) && s.now.Before(s.guardUntil(later(s.pod.refusing, s.out.since)))
 }
 
-// lastLook is at the file, since reading may have taken its time.
+// lastLook is at the file, since reading may have taken its time; not for an interim
+// report at one that does not answer.
 func (s *state) lastLook(v verdict) (do step, enough bool) {
-	if v.own || s.misconfigured != nil {
+	if v.own || s.misconfigured != nil || v.interim && s.file.failed() {
 		return step{}, true
 	}
 	s.mark(&s.out.ready, true)

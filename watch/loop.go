@@ -160,7 +160,11 @@ func (l *loop) patience(now time.Time) time.Duration {
 	if !l.s.stop.begun() {
 		return lookPatience
 	}
-	return min(lookPatience, max(100*time.Millisecond, l.s.killAt().Sub(now)/3))
+	most := l.s.killAt().Sub(now) / 3
+	if interim := l.s.interimAt().Sub(now) / 2; interim > 0 && l.s.stop.kubelets() {
+		most = min(most, interim)
+	}
+	return min(lookPatience, max(100*time.Millisecond, most))
 }
 
 // log tells what is news in the state, each once, and what has become of the report.

@@ -152,7 +152,33 @@ func TestLoopLookHangs(t *testing.T) {
 			close(h.hold)
 			r.until(15 * sec) // a look hangs since 12 s
 			r.set(ownPod(ends(1, "Error")))
-		}, "False AdapterExitedWithError", 17 * sec},
+		}, "False AdapterExitedWithError", 77 * sec}, // a minute from when it was last given up
+		{"the adapter's end, and then it answers", 30, func(h *hanging, r *rig) {
+			r.until(10*sec + 1)
+			h.result.Store(&success)
+			close(h.hold)
+			r.until(15 * sec)
+			r.set(ownPod(ends(0, "Completed")))
+			r.until(40 * sec)
+			h.answer <- struct{}{}
+		}, "True Ready", 40 * sec},
+		{"the deadline, and then it answers", 30, func(h *hanging, r *rig) {
+			r.until(298*sec + 1)
+			h.result.Store(&success)
+			close(h.hold)
+			r.until(330 * sec)
+			h.answer <- struct{}{}
+		}, "True Ready", 330 * sec},
+		{"a grace period in which the adapter ends, and then it answers", 30, func(h *hanging, r *rig) {
+			r.until(10*sec + 1)
+			h.result.Store(&success)
+			close(h.hold)
+			r.set(ownPod(isDeleted(30)))
+			r.until(15 * sec)
+			r.set(ownPod(isDeleted(30), ends(0, "Completed")))
+			r.until(20 * sec)
+			h.answer <- struct{}{}
+		}, "True Ready", 20 * sec},
 		{"a short stop", 2, func(h *hanging, r *rig) {
 			r.until(9 * sec)
 			close(h.hold)
@@ -179,6 +205,22 @@ func TestLoopLookHangs(t *testing.T) {
 			}, h.in)
 		})
 	}
+}
+
+// TestLoopLookHangsEvicted: what is told of a stop of the kubelet's own does not wait
+// for the filesystem either, which a node's shutdown may have taken away.
+func TestLoopLookHangsEvicted(t *testing.T) {
+	h := &hanging{}
+	inBubble(t, newFakeAPI(ownPod()), func(t *testing.T, r *rig) {
+		r.until(11 * sec)
+		close(h.hold)
+		r.stop()
+		r.until(11500 * ms)
+		r.expects("11.5s Unknown AdapterInterrupted")
+		h.result.Store(&success)
+		close(h.answer)
+		r.delivers("11.5s Unknown AdapterInterrupted", "12s True Ready")
+	}, h.in)
 }
 
 // TestLoopWriter: what the kernel tells of a writer is taken in.

@@ -154,15 +154,28 @@ func (s *state) originByTime() origin {
 
 // believeAt is when a file counts although nothing tells whose it is.
 func (s *state) believeAt() time.Time {
-	at := s.file.found.Add(knowPatience)
-	if s.stop.begun() {
-		from := later(s.file.found, s.stop.began())
-		at = earlier(at, from.Add(s.reportAt().Sub(from)/2))
-	}
+	at := s.halfway(s.file.found)
 	if s.stop.kubelets() {
 		at = earlier(at, s.interimAt()) // SIGKILL may come as soon again
 	}
 	return at
+}
+
+// halfway is until when that is waited for which has been wanting since then: a
+// minute, or half of what a stop leaves.
+func (s *state) halfway(since time.Time) time.Time {
+	at := since.Add(knowPatience)
+	if s.stop.begun() {
+		from := later(since, s.stop.began())
+		at = earlier(at, from.Add(s.reportAt().Sub(from)/2))
+	}
+	return at
+}
+
+// unseen reports whether the last look has failed, and a better one is waited for: a
+// filesystem that does not answer may hold a result.
+func (s *state) unseen() bool {
+	return s.file.failed() && !s.file.taken && s.now.Before(s.halfway(s.file.since))
 }
 
 // mustKnow reports whether a valid file waits for a reading of the Pod that knows

@@ -152,6 +152,9 @@ func (s *state) wake() time.Time {
 	if s.origin() == originUnknown || s.mustKnow() {
 		times = append(times, s.believeAt())
 	}
+	if s.file.failed() {
+		times = append(times, s.halfway(s.file.since))
+	}
 	if s.stop.begun() {
 		times = append(times, s.interimAt(), s.reportAt())
 	}
