@@ -24,8 +24,9 @@ type call struct {
 	began        time.Time
 
 	// Under the client's mutex.
-	limit time.Duration
-	at    time.Time
+	limit   time.Duration
+	at      time.Time
+	reached bool // it has a connection
 }
 
 // timeoutError is not context.DeadlineExceeded on purpose: nobody may take it
@@ -48,7 +49,7 @@ func (c *Client) begin(ctx context.Context, method, path string) *call {
 	a.timer = time.AfterFunc(a.limit, func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.recent.add(wait{a.limit, true})
+		c.recent.add(wait{took: a.limit, timedOut: true, reached: a.reached})
 		cancel(&timeoutError{a.limit})
 	})
 	c.calls[a] = struct{}{}
@@ -62,6 +63,7 @@ func (a *call) gotConn(info httptrace.GotConnInfo) {
 	c := a.client
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	a.reached = true
 	if info.Reused && a.conn.proven {
 		a.shorten(c.limit(usedTimeout))
 	}

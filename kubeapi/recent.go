@@ -13,6 +13,7 @@ type recent struct {
 type wait struct {
 	took     time.Duration
 	timedOut bool // without an answer
+	reached  bool // it had a connection, handshake and all
 }
 
 func (r *recent) add(w wait) {
@@ -22,14 +23,19 @@ func (r *recent) add(w wait) {
 
 // slowest is what the next request may take by what the last ones took, with
 // some slack. One that timed out would have taken longer still, or for ever: it
-// never asks for more than a new connection has.
-func (r *recent) slowest() (limit time.Duration, timedOut bool) {
+// asks for no more than a new connection has, unless a server was reached that did
+// not answer even in that. That one has twice as long, where nobody is killed soon:
+// a webhook that is dead and may be ignored takes ten seconds of each write.
+func (r *recent) slowest(killed bool) (limit time.Duration, timedOut bool) {
 	for _, w := range r.last {
-		most := maxTimeout
+		took, most := w.took*13/10, maxTimeout
 		if w.timedOut {
 			most, timedOut = newTimeout, true
+			if w.reached && w.took >= newTimeout && !killed {
+				took, most = 2*w.took, maxTimeout
+			}
 		}
-		limit = max(limit, min(w.took*13/10, most))
+		limit = max(limit, min(took, most))
 	}
 	return limit, timedOut
 }
@@ -39,7 +45,7 @@ func (r *recent) slowest() (limit time.Duration, timedOut bool) {
 // or two fit in; an answer that takes longer than that must have its time in any
 // case. It needs c.mu.
 func (c *Client) limit(d time.Duration) time.Duration {
-	slowest, timedOut := c.recent.slowest()
+	slowest, timedOut := c.recent.slowest(!c.killAt.IsZero())
 	if timedOut { // a watch may have been the first on the new connection
 		d = newTimeout
 	}

@@ -84,6 +84,41 @@ func TestTimeIsBounded(t *testing.T) {
 	})
 }
 
+// A server that is reached and does not answer may need longer than a new
+// connection has, as with a dead webhook on each write; in a stop there is no time
+// to find that out, and one that is not reached has no more of it.
+func TestTimeGrowsWhereNobodyAnswers(t *testing.T) {
+	sec := time.Second
+	for _, tt := range []struct {
+		name    string
+		before  func(w *world)
+		takes   []time.Duration
+		answers bool // the last of them
+	}{
+		{"for good", func(w *world) { w.s.Fault(jobPatch, kubetest.HangRequest().Forever()) }, []time.Duration{3 * sec, 10 * sec, 20 * sec, 30 * sec, 30 * sec}, false},
+		{"for ten seconds and a bit", func(w *world) { w.s.Fault(jobPatch, kubetest.Proceed().After(10100*ms).Forever()) }, []time.Duration{3 * sec, 10 * sec, 10100 * ms, 10100 * ms}, true},
+		{"killed in a minute", func(w *world) {
+			w.s.Fault(jobPatch, kubetest.HangRequest().Forever())
+			w.c.SetKillAt(time.Now().Add(time.Minute))
+		}, []time.Duration{3 * sec, 10 * sec, 10 * sec, 10 * sec}, false},
+		{"not even a handshake", func(w *world) { w.s.Freeze() }, []time.Duration{3 * sec, 10 * sec, 10 * sec, 10 * sec}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			bubble(t, func(w *world) {
+				w.use()
+				tt.before(w)
+				for i, want := range tt.takes {
+					took, err := timed(w.patch)
+					if took != want || (err == nil) != (tt.answers && i >= 2) {
+						w.Errorf("request %d took %s, %v; want %s", i+1, took, err, want)
+					}
+				}
+				w.s.Thaw()
+			})
+		})
+	}
+}
+
 // The headers of a watch are an answer; its silence is none.
 func TestWatchAnswersCount(t *testing.T) {
 	bubble(t, func(w *world) {

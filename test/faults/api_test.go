@@ -128,6 +128,8 @@ func apiFaults() []story {
 			h.Run(20 * time.Second)
 			h.Finish()
 		}},
+		{Name: "a dead webhook that may be ignored takes 10 s of each write", Want: good, Within: 40 * time.Second,
+			Play: onPatch(kubetest.Proceed().After(10100 * time.Millisecond).Forever())},
 		{Name: "the connection is dead and looks alive when the result comes", Want: good, Within: 16 * time.Second, Play: func(h *harness) {
 			h.Run(10 * time.Second)
 			h.Server.FreezeConnections()
