@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"strings"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -168,10 +169,21 @@ func (out *delivery) takePrior(f facts, kind batchv1.JobConditionType) {
 		AdapterRestarts *int32                   `json:"adapterRestarts"`
 		contract.Outcome
 	}
-	if out.prior != nil || json.Unmarshal([]byte(f.lastReport), &last) != nil {
+	if out.prior != nil || json.Unmarshal([]byte(wholeLine(f.lastReport)), &last) != nil {
 		return
 	}
 	if last.Msg == msgReported && last.Own && last.Type == kind && last.AdapterRestarts != nil && *last.AdapterRestarts == f.restarts {
 		out.prior, out.stands, out.sent[last.Outcome] = &last.Outcome, last.Outcome, true
 	}
+}
+
+// wholeLine mends a line that the kubelet has cut: all containers of a Pod share 12 KiB
+// of termination messages, so that each of twelve has 1 KiB. What tells whose report
+// it was comes before the message.
+func wholeLine(line string) string {
+	if json.Valid([]byte(line)) {
+		return line
+	}
+	head, _, _ := strings.Cut(line, `,"message":`) // in a value its quotes would be escaped
+	return head + "}"
 }

@@ -224,13 +224,14 @@ func (l *loop) tell() {
 		l.Last(slog.LevelInfo, "")
 		return
 	}
-	args := []any{"type", l.ConditionType, "status", said.outcome.Status, "reason", said.outcome.Reason, "message", said.outcome.Message}
+	args := []any{"type", l.ConditionType, "status", said.outcome.Status, "reason", said.outcome.Reason}
 	if said.own {
 		args = append(args, "own", true)
 		if l.s.pod.last != nil {
 			args = append(args, "adapterRestarts", said.restarts)
 		}
 	}
+	args = append(args, "message", said.outcome.Message) // behind what takePrior needs
 	if said.err != "" {
 		args = append(args, "error", said.err)
 	}

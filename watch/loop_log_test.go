@@ -2,6 +2,7 @@ package watch
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -14,7 +15,7 @@ import (
 // TestLoopLast: what the run's last line is so far, for the log and the kubelet.
 func TestLoopLast(t *testing.T) {
 	const (
-		readyIs = `type=Available status=True reason=Ready message=All set own=true`
+		readyIs = `type=Available status=True reason=Ready own=true adapterRestarts=%d message=All set`
 		crashIs = `type=Available status=False reason=AdapterExitedWithError message=Adapter container exited with code 1: Error`
 		halfIs  = `type=Available status=False reason=InvalidResultFormat message=Failed to parse adapter result: not valid JSON: unexpected end`
 	)
@@ -25,9 +26,9 @@ func TestLoopLast(t *testing.T) {
 		want  []string
 	}{
 		{"an own result", ownPod(), func(r *rig) { r.write(valid) },
-			[]string{"2s INFO reported " + readyIs + " adapterRestarts=0"}},
+			[]string{"2s INFO reported " + fmt.Sprintf(readyIs, 0)}},
 		{"an own result of a later run", ownPod(func(p *corev1.Pod) { adapterStatus(p).RestartCount = 3 }), func(r *rig) { r.write(valid) },
-			[]string{"2s INFO reported " + readyIs + " adapterRestarts=3"}},
+			[]string{"2s INFO reported " + fmt.Sprintf(readyIs, 3)}},
 		{"not an own one", ownPod(ends(1, "Error")), func(*rig) {},
 			[]string{"0s INFO reported " + crashIs}},
 		{"taken back", ownPod(), func(r *rig) {
@@ -39,7 +40,7 @@ func TestLoopLast(t *testing.T) {
 			r.fail("patch", nil)
 		}, []string{
 			"12s WARN the report is not delivered yet; trying on " + halfIs + " error=connection reset", "INFO",
-			"WARN the report is not delivered yet; trying on " + readyIs + " adapterRestarts=0 error=connection reset", "reported " + readyIs + " adapterRestarts=0",
+			"WARN the report is not delivered yet; trying on " + fmt.Sprintf(readyIs, 0) + " error=connection reset", "reported " + fmt.Sprintf(readyIs, 0),
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -66,7 +67,7 @@ func TestLoopLastWithoutPod(t *testing.T) {
 		r.until(sec)
 		r.write(valid)
 		r.delivers("2s True Ready") // a file that is seen to appear is the present run's
-		if got := r.lines[len(r.lines)-1]; !strings.HasSuffix(got, "own=true") {
+		if got := r.lines[len(r.lines)-1]; !strings.HasSuffix(got, "own=true message=All set") {
 			t.Errorf("the last line is %q", got)
 		}
 		if n := r.logged("the result file alone is followed"); n != 1 {

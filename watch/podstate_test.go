@@ -176,6 +176,8 @@ func TestPriorReport(t *testing.T) {
 		{"without the adapter's run", []scene{becomes(leaves(`{"msg":"reported","own":true,"status":"True"}`)), until(sec), clock}, "read Job; @1s"},
 		{"of another reporter in the Pod", []scene{becomes(leaves(strings.Replace(prior, "Available", "Validated", 1))), until(sec), clock}, "read Job; @1s"},
 		{"cut off", []scene{becomes(leaves(prior[:40])), until(sec), clock}, "read Job; @1s"},
+		{"cut off in its message", []scene{becomes(leaves(prior[:len(prior)-5])), until(sec), clock, stops}, again + "; @1s; end delivered own"},
+		{"cut off before its message", []scene{becomes(leaves(prior[:len(prior)-30])), until(sec), clock}, "read Job; @1s"},
 		{"none", []scene{becomes(leaves("")), until(sec), clock}, "read Job; @1s"},
 		{"a regular container's", []scene{becomes(leaves(prior, func(f *facts) { f.sidecar = false })), until(sec), clock}, "read Job; @1s"},
 		{"a status from before the restart in place tells of a run before", []scene{becomes(leaves(prior, func(f *facts) { f.reporterStarted = start.Add(-2 * sec) })), until(sec), clock}, "read Job; @1s"},

@@ -1,6 +1,8 @@
 package faults
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -70,16 +72,32 @@ func initFaults() []story {
 	}
 }
 
-// sidecarRestarts are native sidecars that the kubelet starts again, of its own
-// account, while the adapter runs on: the first result of a run stands.
-func sidecarRestarts() []story {
-	first := play((*harness).NativeSidecar, runs(10*time.Second), (*harness).Finish, func(h *harness) {
+// sidecarReports is the first run of a native sidecar that the kubelet starts again:
+// it has reported a result.
+func sidecarReports(file string) func(h *harness) {
+	return play((*harness).NativeSidecar, runs(10*time.Second), writes(file), func(h *harness) {
 		h.AwaitReport()
 		h.Sigterm() // ends the first run; of the second nobody has told it to stop
 		if code, _ := h.Wait(); code != reporter.ExitReported {
 			h.T.Errorf("exit code %d of the first run", code)
 		}
 	})
+}
+
+func amongTwelve(h *harness) {
+	h.UpdatePod(func(pod *corev1.Pod) {
+		for i := range 10 {
+			pod.Spec.Containers = append(pod.Spec.Containers, corev1.Container{Name: fmt.Sprintf("proxy-%d", i)})
+		}
+	})
+}
+
+// sidecarRestarts are native sidecars that the kubelet starts again, of its own
+// account, while the adapter runs on: the first result of a run stands.
+func sidecarRestarts() []story {
+	first := sidecarReports(goodFile)
+	long := contract.Outcome{Status: contract.True, Reason: "Ready", Message: strings.Repeat("all done ", 100) + "."}
+	longFile := `{"status":"success","reason":"Ready","message":"` + long.Message + `"}`
 	over := play(pause(2*time.Second), (*harness).StopSidecar)
 	remove := (*harness).RemoveFile
 	return []story{
@@ -90,6 +108,8 @@ func sidecarRestarts() []story {
 			Play: play(first, remove, (*harness).SidecarAgain, pause(400*time.Second), over)},
 		{Name: "a native sidecar is started again after its report, and the adapter writes a failure", Want: good, Play: play(first, remove, (*harness).SidecarAgain, pause(10*time.Second), writesFailure, over)},
 		{Name: "a native sidecar is started again after its report, and the adapter has changed its file to a failure", Want: good, Play: play(first, writesFailure, (*harness).SidecarAgain, pause(10*time.Second), over)},
+		{Name: "a native sidecar among twelve containers is started again after a long report, of which the kubelet has cut the end, and the adapter has changed its file to a failure",
+			Want: long, Play: play(amongTwelve, sidecarReports(longFile), writesFailure, (*harness).SidecarAgain, pause(10*time.Second), over)},
 		{Name: "a native sidecar is started again after its report, and the Pod is deleted", Want: good, Play: play(first, remove, (*harness).SidecarAgain, pause(10*time.Second), func(h *harness) { h.Delete(30) }, over)},
 		{Name: "a native sidecar is started again after its report, and the Role has no watch", Want: good,
 			Play: play(without("watch pods"), first, remove, (*harness).SidecarAgain, pause(10*time.Second), (*harness).Crash, over)},

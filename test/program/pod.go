@@ -178,11 +178,13 @@ func (r *Rig) EndPod(code int32) {
 func (h *Harness) SidecarAgain() { h.StartAgain("status-reporter") }
 
 // StartAgain starts the reporter in a container again: what its last run has left in
-// the termination message stands in its status.
+// the termination message stands in its status. All containers of a Pod share 12 KiB
+// of them, and the kubelet cuts what is beyond a container's part.
 func (r *Rig) StartAgain(container string) {
 	last := r.TerminationMessage()
 	r.UpdatePod(func(pod *corev1.Pod) {
 		s := StatusOf(pod, container)
+		last := last[:min(len(last), 12<<10/(len(pod.Spec.Containers)+len(pod.Spec.InitContainers)))]
 		EndRun(s, 0, "Completed", last)
 		BeginRun(s)
 	})
