@@ -176,7 +176,7 @@ func (s *state) deliver(v verdict, blind bool) step {
 // hold says to wait, or that all is over.
 func (s *state) hold(v verdict) (wait step, holds bool) {
 	out := &s.out
-	learning := (!s.pod.synced || s.job.tried == 0) && s.misconfigured == nil && !v.interim
+	learning := (!s.pod.synced || s.job.tried == 0) && s.misconfigured == nil && !v.interim && !s.stop.kubelets()
 	switch {
 	case out.over != nil:
 		return step{done: out.over}, true
