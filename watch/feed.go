@@ -150,6 +150,7 @@ func (s *state) sawWatchEnd(err error) {
 			return // at once
 		}
 	}
+	s.pod.lacking(err)
 	// Where there was no server to be met, the next watch tells as much as a
 	// reading: a fleet must not come back with both.
 	met := f.accepted || somebody(err) || s.now.Sub(f.began) >= time.Second

@@ -28,6 +28,7 @@ type loop struct {
 // logged is what the log has been told, so that each is told once.
 type logged struct {
 	complaint, denied, jobError string
+	unread                      bool
 	following, deleted, owner   bool
 	leftOver                    bool
 	dropped                     dropped
@@ -192,6 +193,10 @@ func (l *loop) log() {
 
 func (l *loop) logPod() {
 	p, told := &l.s.pod, &l.logged
+	if p.err != nil && !told.unread {
+		told.unread = true
+		l.Log.Warn("the Pod cannot be read yet", "error", p.err)
+	}
 	if p.complaint != told.complaint {
 		if told.complaint = p.complaint; p.complaint != "" {
 			l.Log.Error(p.complaint)

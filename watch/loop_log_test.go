@@ -91,13 +91,18 @@ func TestLoopLogs(t *testing.T) {
 		{"another Job's Pod", ownPod(ofAnotherJob), func(r *rig) { r.set(ownPod(ofAnotherJob, isDisrupted("A", "b"))) },
 			`level=WARN msg="JOB_NAME is not the Job that this Pod belongs to" belongsTo=another`},
 		{"the Job", ownPod(), func(r *rig) { r.set(ownPod(isDisrupted("A", "b"))) }, `level=WARN msg="the Job cannot be read yet" error="the answer was 403"`},
+		{"the Pod", ownPod(), func(r *rig) { r.until(10 * sec) }, `level=WARN msg="the Pod cannot be read yet" error="the answer was 503"`},
 		{"a file of an earlier run", ownPod(startsLater), func(r *rig) { r.set(ownPod(startsLater, isDisrupted("A", "b"))) }, `level=INFO msg="the result file is left over from an earlier run; it counts as none"`},
 		{"the container", ownPod(), func(r *rig) { r.set(ownPod(isDisrupted("A", "b"))) }, `level=ERROR msg="ADAPTER_CONTAINER_NAME: the Pod has no container \"wrok\"; the result file alone is followed"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f := newFakeAPI(test.pod)
-			if test.name == "the Job" {
+			switch test.name {
+			case "the Job":
 				f.fail("job", status403)
+			case "the Pod":
+				f.fail("watch", status503)
+				f.fail("get", status503)
 			}
 			inBubble(t, f, func(t *testing.T, r *rig) {
 				if test.name == "a file of an earlier run" {

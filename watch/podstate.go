@@ -27,6 +27,7 @@ type podState struct {
 	synced    bool        // it has been read, or may not be
 	known     bool        // the last reading is of this very run of the reporter
 	complaint string      // why the result file alone is followed, where it is
+	err       error       // why it has not been read yet; nil once it was, or may not be
 
 	reading bool      // a fresh reading is under way
 	askedAt time.Time // when it began
@@ -84,6 +85,7 @@ func (s *state) sawPodReading(pod *corev1.Pod, err error, began seq) {
 		p.read = began
 		s.feed.get = false // or it would be asked again at once, and so on
 	default:
+		p.lacking(err)
 		p.missed = s.clock // it tells of now, whenever it began
 		p.retryAt = s.now.Add(p.pause.Next(retryAfter(err)))
 	}
@@ -108,8 +110,15 @@ func (s *state) sawPodEvent(pod *corev1.Pod) {
 	}
 }
 
+// lacking notes why the Pod has not been read yet.
+func (p *podState) lacking(err error) {
+	if !p.synced {
+		p.err = err
+	}
+}
+
 func (p *podState) refuse(err error) {
-	p.synced = true
+	p.synced, p.err = true, nil
 	p.complaint = "the Pod cannot be read, so the result file alone is followed: " + err.Error()
 }
 
@@ -131,7 +140,7 @@ func (s *state) takePod(pod *corev1.Pod) {
 	}
 	p.roles, p.volume = r, resultVolume(pod, r, s.path)
 	s.sawFacts(factsOf(pod, r))
-	p.last, p.synced, p.taken = pod, true, s.tick()
+	p.last, p.synced, p.err, p.taken = pod, true, nil, s.tick()
 }
 
 // sawFacts takes in what a reading says.
