@@ -23,7 +23,7 @@ type Finding struct {
 	Line    int    `json:"line,omitempty"`   // from 1; 0 where there is no one place
 	Column  int    `json:"column,omitempty"` // in characters, from 1
 	Problem string `json:"problem"`
-	Mend    string `json:"mend"` // what to do
+	Hint    string `json:"hint"` // what to do
 }
 
 func (f Finding) String() string {
@@ -50,7 +50,7 @@ func Inspect(data []byte) Inspection {
 	}
 	if fault, ok := errors.AsType[*ParseError](err); ok {
 		i.Outcome = InvalidFormat(err)
-		f := i.finding(fault.Member, fault.Offset, fault.Problem, i.mend(fault))
+		f := i.finding(fault.Member, fault.Offset, fault.Problem, i.hint(fault))
 		i.Fault = &f
 	}
 	return i.Inspection
@@ -64,8 +64,8 @@ type inspector struct {
 }
 
 // finding places a remark; an offset below 0 is no place.
-func (i *inspector) finding(member string, offset int64, problem, mend string) Finding {
-	f := Finding{Member: member, Problem: problem, Mend: mend}
+func (i *inspector) finding(member string, offset int64, problem, hint string) Finding {
+	f := Finding{Member: member, Problem: problem, Hint: hint}
 	if offset >= 0 {
 		before := bytes.TrimPrefix(i.data[:offset], []byte(byteOrderMark))
 		f.Line = 1 + bytes.Count(before, []byte("\n"))
@@ -74,9 +74,9 @@ func (i *inspector) finding(member string, offset int64, problem, mend string) F
 	return f
 }
 
-func (i *inspector) warn(member string, offset int64, mend, problem string, args ...any) {
+func (i *inspector) warn(member string, offset int64, hint, problem string, args ...any) {
 	if len(i.Warnings) < mostWarnings {
-		i.Warnings = append(i.Warnings, i.finding(member, offset, fmt.Sprintf(problem, args...), mend))
+		i.Warnings = append(i.Warnings, i.finding(member, offset, fmt.Sprintf(problem, args...), hint))
 	}
 }
 
@@ -113,16 +113,16 @@ func (i *inspector) member(m member) {
 	case "message":
 		i.text(m, MaxMessageLength, DefaultMessage)
 	default:
-		mend := `put what is for your own use under "details"`
+		fix := `put what is for your own use under "details"`
 		for _, known := range []string{"status", "reason", "message", "details"} {
 			if strings.EqualFold(strings.TrimSpace(m.name), known) {
-				mend = fmt.Sprintf("names are exact: did you mean %q?", known)
+				fix = fmt.Sprintf("names are exact: did you mean %q?", known)
 			}
 		}
 		if strings.EqualFold(strings.TrimSpace(m.name), "status") {
 			i.similar = show(m.name)
 		}
-		i.warn(show(m.name), m.at, mend, "unknown member; it is ignored")
+		i.warn(show(m.name), m.at, fix, "unknown member; it is ignored")
 	}
 }
 

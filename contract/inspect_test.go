@@ -17,7 +17,7 @@ func show(f contract.Finding) string {
 	if f.Line > 0 {
 		place = fmt.Sprintf("%d:%d ", f.Line, f.Column)
 	}
-	return place + f.String() + " => " + f.Mend
+	return place + f.String() + " => " + f.Hint
 }
 
 func TestInspectWarnings(t *testing.T) {
@@ -88,10 +88,10 @@ func manyWarnings(n int) (warnings []string) {
 	return warnings
 }
 
-// TestInspectFaults has for each mend the file that needs it, the place of the
+// TestInspectFaults has for each hint the file that needs it, the place of the
 // fault marked: » is not part of the file.
 func TestInspectFaults(t *testing.T) {
-	for _, tt := range []struct{ input, mend string }{
+	for _, tt := range []struct{ input, hint string }{
 		{`»`, "write the result before the adapter exits"},
 		{`»[]`, "write an object"},
 		{"{\"a\":1,\n  »\"a\":2}", "keep one of the two"},
@@ -159,12 +159,12 @@ func TestInspectFaults(t *testing.T) {
 			runes := []rune(strings.TrimPrefix(before[strings.LastIndex(before, "\n")+1:], bom))
 			column = 1 + len(runes)
 		}
-		if i.Fault.Line != line || i.Fault.Column != column || !strings.HasPrefix(i.Fault.Mend, tt.mend) {
-			t.Errorf("%.60q: %s; want %d:%d => %s", tt.input, show(*i.Fault), line, column, tt.mend)
+		if i.Fault.Line != line || i.Fault.Column != column || !strings.HasPrefix(i.Fault.Hint, tt.hint) {
+			t.Errorf("%.60q: %s; want %d:%d => %s", tt.input, show(*i.Fault), line, column, tt.hint)
 		}
 	}
 	large := contract.Inspect([]byte(strings.Repeat("\n", contract.MaxFileSize) + "{}"))
-	if f := large.Fault; f == nil || f.Line != contract.MaxFileSize+1 || f.Column != 1 || !strings.HasPrefix(f.Mend, `shorten "details"`) {
+	if f := large.Fault; f == nil || f.Line != contract.MaxFileSize+1 || f.Column != 1 || !strings.HasPrefix(f.Hint, `shorten "details"`) {
 		t.Errorf("a large file: %+v", f)
 	}
 }
@@ -172,7 +172,7 @@ func TestInspectFaults(t *testing.T) {
 const useLibrary = "let a JSON library write the file"
 
 // TestInspectGolden: the outcome is Parse's, a fault has a place where Parse
-// knows one, and every fault has a mend of its own.
+// knows one, and every fault has a hint of its own.
 func TestInspectGolden(t *testing.T) {
 	for _, c := range suite.Load(t, suite.Contract) {
 		i := contract.Inspect(c.Input)
@@ -190,8 +190,8 @@ func TestInspectGolden(t *testing.T) {
 		if missing := i.Fault.Member == "status" && !strings.Contains(string(c.Input), `"status"`); missing == (i.Fault.Line > 0) {
 			t.Errorf("%s: at line %d, column %d", c, i.Fault.Line, i.Fault.Column)
 		}
-		if i.Fault.Mend == "" || i.Fault.Mend == useLibrary {
-			t.Errorf("%s: no mend for %s", c, show(*i.Fault))
+		if i.Fault.Hint == "" || i.Fault.Hint == useLibrary {
+			t.Errorf("%s: no hint for %s", c, show(*i.Fault))
 		}
 	}
 }

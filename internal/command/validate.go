@@ -15,7 +15,7 @@ import (
 const validateUsage = `Usage: status-reporter validate [-o yaml|json] FILE
 
 Prints the condition that the Job would get from the result file FILE (- for
-standard input), and on standard error what is wrong, where, how to mend it,
+standard input), and on standard error what is wrong, where, how to fix it,
 and what would be changed or ignored. Exits with 0 for a valid file, 1 for an
 invalid one, 2 where there is nothing to judge.
 
@@ -94,7 +94,7 @@ func (p *Process) finding(name, kind string, f contract.Finding) {
 	if f.Line > 0 {
 		name = fmt.Sprintf("%s:%d:%d", name, f.Line, f.Column)
 	}
-	fmt.Fprintf(p.Stderr, "%s: %s: %s\n    mend: %s\n", name, kind, f, f.Mend)
+	fmt.Fprintf(p.Stderr, "%s: %s: %s\n    hint: %s\n", name, kind, f, f.Hint)
 }
 
 func writeJSON(w io.Writer, v any) error {

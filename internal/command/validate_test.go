@@ -45,14 +45,14 @@ func TestValidate(t *testing.T) {
 		{"valid", valid, []string{"-"}, ran{0,
 			"message: No message provided\nreason: Done\nstatus: \"True\"\ntype: Available\n",
 			"stdin:1:33: warning: reason: white space around it is trimmed\n" +
-				"    mend: leave it out\n" +
+				"    hint: leave it out\n" +
 				"stdin: warning: message: missing; the Job will say \"No message provided\"\n" +
-				"    mend: say why: people and programs read it on the Job\n"}},
+				"    hint: say why: people and programs read it on the Job\n"}},
 		{"invalid", "", []string{file}, ran{1,
 			"message: 'Failed to parse adapter result: status: must be either ''success'' or ''failure'''\n" +
 				"reason: InvalidResultFormat\nstatus: \"False\"\ntype: Available\n",
 			file + ":2:13: error: status: must be either 'success' or 'failure'\n" +
-				"    mend: write \"success\" or \"failure\", in lower case and nothing else; more can be said in \"reason\"\n" +
+				"    hint: write \"success\" or \"failure\", in lower case and nothing else; more can be said in \"reason\"\n" +
 				"stdin"}},
 		{"for scripts", valid, []string{"-", "-o", "json"}, ran{0, `{
   "valid": true,
@@ -68,12 +68,12 @@ func TestValidate(t *testing.T) {
       "line": 1,
       "column": 33,
       "problem": "white space around it is trimmed",
-      "mend": "leave it out"
+      "hint": "leave it out"
     },
     {
       "member": "message",
       "problem": "missing; the Job will say \"No message provided\"",
-      "mend": "say why: people and programs read it on the Job"
+      "hint": "say why: people and programs read it on the Job"
     }
   ]
 }

@@ -66,7 +66,7 @@ func (p *Process) write(args []string) int {
 	}
 	err := contract.WriteFile(w.path, w.Result)
 	if errors.Is(err, contract.ErrInvalid) && w.Details != nil {
-		p.leaveDetailsOut(&w, contract.Finding{Problem: err.Error(), Mend: "shorten them, or keep them elsewhere"})
+		p.leaveDetailsOut(&w, contract.Finding{Problem: err.Error(), Hint: "shorten them, or keep them elsewhere"})
 		err = contract.WriteFile(w.path, w.Result)
 	}
 	for _, warn := range w.warnings {
@@ -136,7 +136,7 @@ func (p *Process) readDetails(w *writing) {
 	case err != nil:
 		p.leaveDetailsOut(w, unreadable(err))
 	case len(data) <= contract.MaxFileSize && len(bytes.TrimSpace(w.Details)) == 0:
-		p.leaveDetailsOut(w, contract.Finding{Problem: "empty", Mend: "write JSON, null at least"})
+		p.leaveDetailsOut(w, contract.Finding{Problem: "empty", Hint: "write JSON, null at least"})
 	case len(data) > contract.MaxFileSize || !json.Valid(w.Details):
 		p.leaveDetailsOut(w, *contract.Inspect(data).Fault)
 	}
@@ -159,5 +159,5 @@ func unreadable(err error) contract.Finding {
 	if path, ok := errors.AsType[*fs.PathError](err); ok {
 		err = path.Err
 	}
-	return contract.Finding{Problem: err.Error(), Mend: "name a file that can be read, or - for standard input"}
+	return contract.Finding{Problem: err.Error(), Hint: "name a file that can be read, or - for standard input"}
 }

@@ -68,7 +68,7 @@ func TestWriteReportComesFirst(t *testing.T) {
 	const (
 		bare       = `{"status":"failure","reason":"ProbeFailed"}`
 		without    = "; the result is written without details\n"
-		nameAFile  = "    mend: name a file that can be read, or - for standard input\n"
+		nameAFile  = "    hint: name a file that can be read, or - for standard input\n"
 		unreadable = `{"status":"failure","reason":"ProbeFailed","message":"The message could not be read: -message-file `
 	)
 	long := strings.Repeat("d", 100<<10)
@@ -76,7 +76,7 @@ func TestWriteReportComesFirst(t *testing.T) {
 		name, stdin string
 		args        []string
 		file        string
-		stderr      string // without the command's name; the mend's beginning
+		stderr      string // without the command's name; the hint's beginning
 	}{
 		{"a message's file", "", []string{"-message-file", "error.txt"}, `{"status":"failure","reason":"ProbeFailed","message":"no route to host"}`, ""},
 		{"200 kB", strings.Repeat("\u00e9", 100e3), []string{"-message-file=-"}, `{"status":"failure","reason":"ProbeFailed","message":"` + strings.Repeat("\u00e9", 1024) + `"}`, ""},
@@ -90,20 +90,20 @@ func TestWriteReportComesFirst(t *testing.T) {
 		{"both", `{"used": 24}`, []string{"-message-file", "error.txt", "-details", "-"}, `{"status":"failure","reason":"ProbeFailed","message":"no route to host","details":{"used":24}}`, ""},
 		{"details as DOS has them", "", []string{"-details", "dos.json"}, `{"status":"failure","reason":"ProbeFailed","details":{"used":24}}`, ""},
 		{"details are no JSON", "", []string{"-details", "quotes.json"}, bare,
-			"-details quotes.json:2:3: warning: not valid JSON: invalid character '\\'' looking for beginning of object key string" + without + "    mend: use \" instead of '\n"},
+			"-details quotes.json:2:3: warning: not valid JSON: invalid character '\\'' looking for beginning of object key string" + without + "    hint: use \" instead of '\n"},
 		{"half of the details", "", []string{"-details", "half.json"}, bare,
-			"-details half.json:1:9: warning: not valid JSON: unexpected end" + without + "    mend: write all of the file: "},
+			"-details half.json:1:9: warning: not valid JSON: unexpected end" + without + "    hint: write all of the file: "},
 		{"details and NUL bytes", "", []string{"-details", "nul.json"}, bare,
-			"-details nul.json:1:13: warning: not valid JSON: invalid character '\\x00' after top-level value" + without + "    mend: leave the NUL bytes after it out; "},
+			"-details nul.json:1:13: warning: not valid JSON: invalid character '\\x00' after top-level value" + without + "    hint: leave the NUL bytes after it out; "},
 		{"details with two byte order marks", "", []string{"-details", "marks.json"}, bare,
-			"-details marks.json:1:1: warning: not valid JSON: invalid character '\u00ef' looking for beginning of value" + without + "    mend: leave the second byte order mark out\n"},
-		{"no details", "", []string{"-details", "-"}, bare, "-details -: warning: empty" + without + "    mend: write JSON, null at least\n"},
+			"-details marks.json:1:1: warning: not valid JSON: invalid character '\u00ef' looking for beginning of value" + without + "    hint: leave the second byte order mark out\n"},
+		{"no details", "", []string{"-details", "-"}, bare, "-details -: warning: empty" + without + "    hint: write JSON, null at least\n"},
 		{"details too large", "", []string{"-details", "huge.json"}, bare,
-			"-details huge.json:1:1048577: warning: larger than 1048576 bytes" + without + "    mend: shorten \"details\", or keep them elsewhere\n"},
+			"-details huge.json:1:1048577: warning: larger than 1048576 bytes" + without + "    hint: shorten \"details\", or keep them elsewhere\n"},
 		{"nothing, and too much of it", "", []string{"-details", "blank"}, bare,
-			"-details blank:1:1048577: warning: larger than 1048576 bytes" + without + "    mend: shorten \"details\", or keep them elsewhere\n"},
+			"-details blank:1:1048577: warning: larger than 1048576 bytes" + without + "    hint: shorten \"details\", or keep them elsewhere\n"},
 		{"details too large with the rest", "", []string{"-details", "many.json"}, bare,
-			"-details many.json: warning: result: larger than 1048576 bytes" + without + "    mend: shorten them, or keep them elsewhere\n"},
+			"-details many.json: warning: result: larger than 1048576 bytes" + without + "    hint: shorten them, or keep them elsewhere\n"},
 		{"details too deep", "", []string{"-details", "deep.json"}, bare, "-details deep.json: warning: result: "},
 		{"details in place of their file's name", "", []string{"-details", `{"used": 24}`}, bare,
 			`-details {"used": 24}: warning: no such file or directory` + without + nameAFile},

@@ -5,30 +5,30 @@ import (
 	"strings"
 )
 
-// mend tells what to do about a fault.
-func (i *inspector) mend(e *ParseError) string {
+// hint says what to do about a fault.
+func (i *inspector) hint(e *ParseError) string {
 	if e.Offset < 0 && i.similar != "" {
 		return "names are exact: write \"status\" for \"" + i.similar + "\""
 	}
 	rest := i.data[max(e.Offset, 0):]
-	for _, m := range mends {
+	for _, m := range hints {
 		if m.is(e, i.data, rest) {
-			return m.mend
+			return m.hint
 		}
 	}
-	for _, m := range syntaxMends {
+	for _, m := range syntaxHints {
 		if strings.Contains(e.Problem, m.problem) && bytes.HasPrefix(rest, []byte(m.at)) {
-			return m.mend
+			return m.hint
 		}
 	}
 	return useLibrary
 }
 
-// mends are tried in order, on a fault, the file, and what it goes on with. What is
+// hints are tried in order, on a fault, the file, and what it goes on with. What is
 // none of these is a fault of the syntax.
-var mends = []struct {
+var hints = []struct {
 	is   func(e *ParseError, data, rest []byte) bool
-	mend string
+	hint string
 }{
 	{problem("empty"), `write the result before the adapter exits: {"status": "success"} at least`},
 	{problem("larger"), "shorten \"details\", or keep them elsewhere"},
@@ -66,9 +66,9 @@ const (
 	afterValue = "after object key:value pair"
 )
 
-// syntaxMends are tried in order: problem is part of encoding/json's text, at
+// syntaxHints are tried in order: problem is part of encoding/json's text, at
 // is what the file goes on with.
-var syntaxMends = []struct{ problem, at, mend string }{
+var syntaxHints = []struct{ problem, at, hint string }{
 	{"unexpected end", "", "write all of the file: to a temporary file in the same directory, renamed when it is complete"},
 	{"exceeded max depth", "", "nest less deeply: 10,000 levels at most"},
 	{"after top-level value", "\x00", "leave the NUL bytes after it out; a string in C ends with one, and " + nulBytes},
