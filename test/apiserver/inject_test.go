@@ -154,10 +154,16 @@ func injections() []injection {
 		}},
 		{name: "values", change: func(*batchv1.Job) {}, values: map[string]string{
 			"maxWaitTimeSeconds": "60", "conditionType": "Validated", "cpuRequest": "7m", "memoryRequest": "17Mi", "memoryLimit": "64Mi", "cpuLimit": "50m",
+			"outcomeLabel": " example.com/outcome\n", "detailsAnnotation": "example.com/details ",
 		}, want: func(t *testing.T, j *batchv1.Job) {
 			r := sidecarOf(t, j)
-			if envOf(r, "MAX_WAIT_TIME_SECONDS") != "60" || envOf(r, "CONDITION_TYPE") != "Validated" {
-				t.Errorf("env %+v", r.Env)
+			for name, want := range map[string]string{
+				"MAX_WAIT_TIME_SECONDS": "60", "CONDITION_TYPE": "Validated",
+				"OUTCOME_LABEL": "example.com/outcome", "DETAILS_ANNOTATION": "example.com/details",
+			} {
+				if got := envOf(r, name); got != want {
+					t.Errorf("%s %q, want %q", name, got, want)
+				}
 			}
 			for what, got := range map[string]string{
 				"7m": r.Resources.Requests.Cpu().String(), "17Mi": r.Resources.Requests.Memory().String(),
@@ -332,7 +338,7 @@ func testInjectedPod(t *testing.T, cluster *apiserver.Cluster) {
 // testInjectedRights has the Job controller make the Pod of an injected Job: with
 // the token of the namespace's default account it may report, on that Job alone.
 func testInjectedRights(t *testing.T, cluster *apiserver.Cluster) {
-	n := configured(t, cluster, nil)
+	n := configured(t, cluster, map[string]string{"outcomeLabel": "example.com/outcome", "detailsAnnotation": "example.com/details"})
 	n.ApplyRBAC("deploy/inject/rbac.yaml")
 	other := labelled()
 	other.Name = "other"
@@ -340,6 +346,13 @@ func testInjectedRights(t *testing.T, cluster *apiserver.Cluster) {
 	n.CreateJob(other)
 	token := n.Token("default", n.AdoptPod("job", corev1.PodStatus{Phase: corev1.PodRunning}))
 	n.Await("the right", func() bool { return n.Patch(token, "job", apiserver.StrategicMerge, good).Code == 200 })
+	keyed := `{"metadata":{"labels":{"example.com/outcome":"True"},"annotations":{"example.com/details":"{}"}},` + good[1:]
+	if got := n.Patch(token, "job", apiserver.StrategicMerge, keyed); got.Code != 200 {
+		t.Errorf("the ConfigMap's label and annotation: %+v", got)
+	}
+	if got := n.Patch(token, "job", apiserver.StrategicMerge, `{"metadata":{"labels":{"outcome":"True"}},`+good[1:]); got.Code != 403 {
+		t.Errorf("another label: %+v", got)
+	}
 	if got := n.Patch(token, "other", apiserver.StrategicMerge, good); got.Code != 403 {
 		t.Errorf("another Job: %+v", got)
 	}
