@@ -70,7 +70,7 @@ func (s *state) finish() step {
 		return step{}
 	}
 	superseded := out.said.msg == msgSuperseded
-	return step{done: &Result{Delivered: true, Superseded: superseded, Own: out.verdict.own && !superseded, Outcome: out.said.outcome, Pod: s.pod.last}}
+	return step{done: &Result{Delivered: true, Superseded: superseded, Own: out.verdict.own && !superseded, Outcome: out.said.outcome}}
 }
 
 // failed ends an attempt, to be followed by another one unless that is of no use.
@@ -130,7 +130,7 @@ func (s *state) giveUp(err error) step {
 	if out.verdict.interim {
 		return s.close(l)
 	}
-	out.said, out.over = l, &Result{Own: out.verdict.own, Outcome: l.outcome, Pod: s.pod.last}
+	out.said, out.over = l, &Result{Own: out.verdict.own, Outcome: l.outcome}
 	return step{done: out.over}
 }
 

@@ -74,7 +74,7 @@ func (s *state) decideRestart() step {
 	case s.file.read < max(s.stopping, s.pod.sawAgain):
 		return step{look: true}
 	}
-	return step{done: &Result{Delivered: true, Superseded: true, Pod: s.pod.last}}
+	return step{done: &Result{Delivered: true, Superseded: true}}
 }
 
 // decideRunning is about an adapter that has not ended, as far as is known.

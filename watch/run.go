@@ -71,7 +71,6 @@ type Result struct {
 	Superseded bool             // another Pod's report stands, which this one is not to replace
 	Own        bool             // the Outcome is the adapter's own
 	Outcome    contract.Outcome // zero where there was nothing to report
-	Pod        *corev1.Pod      // as last read; nil where it never was
 	Restarts   bool             // the kubelet starts the reporter again after any code but 0, as far as is known
 }
 
