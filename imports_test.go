@@ -213,7 +213,7 @@ func TestOnlyMainReadsTheEnvironment(t *testing.T) {
 	}
 }
 
-// readsEnvironment tells whether a file names a function of os or syscall that
+// readsEnvironment reports whether a file names a function of os or syscall that
 // reads environment variables.
 func readsEnvironment(t *testing.T, file *ast.File) bool {
 	t.Helper()

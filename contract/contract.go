@@ -41,7 +41,8 @@ const (
 	Failure Status = "failure"
 )
 
-// Result is what an adapter has to say.
+// Result is what an adapter has to say, as it says it: what is too long or empty is
+// cut or filled in by Outcome, and not before. It is a value; no method changes it.
 type Result struct {
 	Status  Status          `json:"status"`
 	Reason  string          `json:"reason,omitempty"`
@@ -69,8 +70,8 @@ func (r Result) normalized() Result {
 
 // shortened is the Result with as much of its text as the Job shows.
 func (r Result) shortened() Result {
-	r.Reason = cut(clean(r.Reason), MaxReasonLength)
-	r.Message = cut(clean(r.Message), MaxMessageLength)
+	r.Reason = truncate(clean(r.Reason), MaxReasonLength)
+	r.Message = truncate(clean(r.Message), MaxMessageLength)
 	return r
 }
 
@@ -93,9 +94,9 @@ func printable(s string) string {
 	}, s)
 }
 
-// cut shortens s to n characters, never in the middle of one, and leaves no
+// truncate shortens s to n characters, never in the middle of one, and leaves no
 // space at the end: what was trimmed once stays trimmed.
-func cut(s string, n int) string {
+func truncate(s string, n int) string {
 	for i := range s {
 		if n--; n < 0 {
 			return strings.TrimSpace(s[:i])

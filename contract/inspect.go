@@ -38,7 +38,7 @@ const (
 	sayWhy       = "say why: people and programs read it on the Job"
 )
 
-// Inspect tells what the reporter makes of a result file, and what its author
+// Inspect says what the reporter makes of a result file, and what its author
 // may not have meant.
 func Inspect(data []byte) Inspection {
 	i := inspector{data: data, bom: len(data) - len(bytes.TrimPrefix(data, []byte(byteOrderMark)))}
@@ -56,6 +56,8 @@ func Inspect(data []byte) Inspection {
 	return i.Inspection
 }
 
+// inspector goes through one file, member by member, and collects what there is to
+// say of it, as far as it can be read. It is used once.
 type inspector struct {
 	Inspection
 	data    []byte
@@ -157,7 +159,7 @@ func (i *inspector) text(m member, most int, fallback string) {
 	if trimmed != shown {
 		i.warn(m.name, m.valueAt, "leave it out", "white space around it is trimmed")
 	}
-	if m.name == "reason" && !word.MatchString(cut(trimmed, most)) {
+	if m.name == "reason" && !word.MatchString(truncate(trimmed, most)) {
 		i.warn(m.name, m.valueAt, `write one CamelCase word, such as "QuotaExceeded"; sentences go into "message"`, "not one word; programs match on it")
 	}
 }

@@ -36,7 +36,7 @@ type Outcome struct {
 }
 
 func outcome(status ConditionStatus, reason, message string) Outcome {
-	return Outcome{status, reason, cut(clean(message), MaxMessageLength)}
+	return Outcome{status, reason, truncate(clean(message), MaxMessageLength)}
 }
 
 // OOMKilled is the outcome of an adapter that was killed for its memory. More
@@ -99,7 +99,7 @@ const interimSuffix = " (the Pod is being stopped; a result may still follow)"
 
 // Interim is an outcome that is told before the stop is over.
 func Interim(o Outcome) Outcome {
-	o.Message = cut(o.Message, MaxMessageLength-len(interimSuffix)) + interimSuffix
+	o.Message = truncate(o.Message, MaxMessageLength-len(interimSuffix)) + interimSuffix
 	return o
 }
 

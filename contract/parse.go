@@ -173,7 +173,7 @@ func skipped(data []byte, set string) int64 {
 
 // show keeps a name from the file short: it lands in a condition.
 func show(name string) string {
-	if name = cut(clean(name), MaxReasonLength); name == "" {
+	if name = truncate(clean(name), MaxReasonLength); name == "" {
 		return `""`
 	}
 	return name

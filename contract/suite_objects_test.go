@@ -52,7 +52,7 @@ func TestSuiteRuns(t *testing.T) {
 	}
 }
 
-// nativeSidecar: no suite's Pod has another container that is one.
+// nativeSidecar reports whether the reporter is one: no suite's Pod has another.
 func nativeSidecar(pod *corev1.Pod) bool {
 	return slices.ContainsFunc(pod.Spec.InitContainers, func(c corev1.Container) bool { return c.RestartPolicy != nil })
 }
@@ -79,8 +79,8 @@ func exitCode(c suite.Case, pod *corev1.Pod) int {
 	return 1
 }
 
-// mayTryAgain: the Job is not over, and what it has counted of failures, with
-// this Pod's, is not above its limit. The finalizer goes when a Pod is counted.
+// mayTryAgain reports whether the Job is not over, and what it has counted of failures,
+// with this Pod's, not above its limit. The finalizer goes when a Pod is counted.
 func mayTryAgain(job *batchv1.Job, pod *corev1.Pod) bool {
 	for _, c := range job.Status.Conditions {
 		if c.Status == corev1.ConditionTrue && c.Type != batchv1.JobSuspended {

@@ -10,8 +10,9 @@ import (
 	"time"
 )
 
-// call is one request and its answer. It ends with its connection, and where
-// it is not answered in time.
+// call is one request and its answer. It ends when it is closed, with its context or
+// its connection, and with a timeoutError where it is not answered in time, which
+// SetKillAt may shorten while it waits.
 type call struct {
 	*http.Response // nil before there is one
 

@@ -43,8 +43,11 @@ type Config struct {
 	Dial              func(ctx context.Context, network, address string) (net.Conn, error) // nil: TCP
 }
 
-// Client speaks to one API server about one Pod and its Job. It is safe for
-// concurrent use.
+// Client speaks to one API server about one Pod and its Job. Every request has a
+// time-out of its own, and retries are left to the caller, who knows what another
+// attempt is good for. The token is read for each, and a connection that does not
+// answer is replaced. An answer that is not the success asked for is an [*Error]. It is
+// safe for concurrent use; Close ends what is under way.
 type Client struct {
 	cfg Config
 

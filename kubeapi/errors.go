@@ -25,7 +25,7 @@ type Error struct {
 	Code         int           // HTTP status code, or a Status' code inside a watch
 	Message      string        // the server's words, or the first kilobyte of a body that is no Status
 	FromAPI      bool          // the body was a metav1.Status: the API server itself has spoken
-	Wait         time.Duration // Retry-After; 0 where there was none
+	RetryAfter   time.Duration // 0 where the server asked for none
 	status       metav1.Status // as it came
 	hint         string
 }
@@ -50,12 +50,12 @@ func (e *Error) Status() metav1.Status {
 		s = e.status
 		s.Code, s.Message = int32(e.Code), e.Message
 	}
-	if s.Details != nil || e.Wait > 0 {
+	if s.Details != nil || e.RetryAfter > 0 {
 		var details metav1.StatusDetails
 		if s.Details != nil {
 			details = *s.Details
 		}
-		details.RetryAfterSeconds = wholeSeconds(e.Wait)
+		details.RetryAfterSeconds = wholeSeconds(e.RetryAfter)
 		s.Details = &details
 	}
 	return s
@@ -73,7 +73,7 @@ func wholeSeconds(d time.Duration) int32 {
 // readError makes an Error of an answer with a code other than 2xx. What has
 // come of its body is all there is to tell; broken says why no more came.
 func readError(method, path string, resp *http.Response) (e *Error, broken error) {
-	e = &Error{Method: method, Path: path, Code: resp.StatusCode, Wait: retryAfter(resp.Header.Get("Retry-After"))}
+	e = &Error{Method: method, Path: path, Code: resp.StatusCode, RetryAfter: retryAfter(resp.Header.Get("Retry-After"))}
 	body, broken := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 	var status metav1.Status
 	if json.Unmarshal(body, &status) == nil && status.Kind == "Status" {
@@ -89,8 +89,8 @@ func readError(method, path string, resp *http.Response) (e *Error, broken error
 
 func (e *Error) setStatus(status *metav1.Status) {
 	e.FromAPI, e.Message, e.status = true, status.Message, *status
-	if d := status.Details; d != nil && e.Wait == 0 {
-		e.Wait = time.Duration(max(0, d.RetryAfterSeconds)) * time.Second
+	if d := status.Details; d != nil && e.RetryAfter == 0 {
+		e.RetryAfter = time.Duration(max(0, d.RetryAfterSeconds)) * time.Second
 	}
 	switch {
 	case e.Code == http.StatusUnauthorized && !fromAdmission(e.Message):

@@ -96,7 +96,7 @@ func TestErrorBodies(t *testing.T) {
 	}
 }
 
-// A wish in the header, as a page and as a Status: the client waits for whole
+// A Retry-After in the header, as a page and as a Status: the client waits for whole
 // seconds, never for too few, and never for less than none.
 func TestRetryAfter(t *testing.T) {
 	const most = math.MaxInt32
@@ -135,8 +135,8 @@ func TestRetryAfter(t *testing.T) {
 					if err := w.getJob(); !errors.As(err, &e) {
 						t.Fatalf("not an *Error: %v", err)
 					}
-					if e.Wait != tt.want || e.Code != http.StatusTooManyRequests || e.FromAPI != isStatus {
-						t.Errorf("%d, Retry-After %s; want %s", e.Code, e.Wait, tt.want)
+					if e.RetryAfter != tt.want || e.Code != http.StatusTooManyRequests || e.FromAPI != isStatus {
+						t.Errorf("%d, Retry-After %s; want %s", e.Code, e.RetryAfter, tt.want)
 					}
 					seconds, ok := apierrors.SuggestsClientDelay(fmt.Errorf("wrapped: %w", e))
 					if seconds != tt.seconds || ok != (tt.seconds > 0) {
@@ -148,7 +148,7 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// Where the header is missing, the Status may carry the wish. The header wins.
+// Where the header is missing, the Status may carry the time. The header wins.
 func TestRetryAfterOfStatus(t *testing.T) {
 	body := func(seconds string) string {
 		return `{"kind":"Status","message":"later","details":{"retryAfterSeconds":` + seconds + `}}`
@@ -172,8 +172,8 @@ func TestRetryAfterOfStatus(t *testing.T) {
 				if err := w.getJob(); !errors.As(err, &e) {
 					t.Fatalf("not an *Error: %v", err)
 				}
-				if e.Wait != tt.want || e.Message != "later" {
-					t.Errorf("wait %s, want %s; message %q", e.Wait, tt.want, e.Message)
+				if e.RetryAfter != tt.want || e.Message != "later" {
+					t.Errorf("wait %s, want %s; message %q", e.RetryAfter, tt.want, e.Message)
 				}
 				if seconds, _ := apierrors.SuggestsClientDelay(e); seconds != int(tt.want/time.Second) {
 					t.Errorf("a delay of %d s, want %s", seconds, tt.want)

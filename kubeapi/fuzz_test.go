@@ -79,7 +79,7 @@ func FuzzErrorAnswer(f *testing.F) {
 		if !errors.As(err, &e) {
 			t.Fatalf("not an *Error: %v", err)
 		}
-		if e.Code != code || e.Wait < 0 || !strings.HasPrefix(e.Error(), "GET /apis/batch/v1/namespaces/ns/jobs/job: ") {
+		if e.Code != code || e.RetryAfter < 0 || !strings.HasPrefix(e.Error(), "GET /apis/batch/v1/namespaces/ns/jobs/job: ") {
 			t.Errorf("%+v", e)
 		}
 		if !e.FromAPI && len(e.Message) > 1024 {

@@ -87,7 +87,7 @@ func TestWatchStream(t *testing.T) {
 		{"5 MiB", padded(5 << 20), nil, "an event is larger than 2097152 bytes"},
 		{"nothing but space", strings.Repeat(" ", 5<<20), nil, "an event is larger than 2097152 bytes"},
 		{"ERROR 410", `{"type":"ERROR","object":{"kind":"Status","code":410,"reason":"Expired","message":"too old"}}`, nil, "WATCH " + podsPath + ": 410 Gone: too old"},
-		{"ERROR 500 with a wish", `{"type":"ERROR","object":{"kind":"Status","code":500,"details":{"retryAfterSeconds":4}}}`, nil, "500 Internal Server Error"},
+		{"ERROR 500 with retryAfterSeconds", `{"type":"ERROR","object":{"kind":"Status","code":500,"details":{"retryAfterSeconds":4}}}`, nil, "500 Internal Server Error"},
 		{"ERROR without an object", `{"type":"ERROR"}`, nil, "ERROR event cannot be read"},
 		{"ERROR of a wrong kind", `{"type":"ERROR","object":"boom"}`, nil, "ERROR event cannot be read"},
 	} {
@@ -114,7 +114,7 @@ func TestWatchStream(t *testing.T) {
 	}
 }
 
-// The code and the wish of an ERROR event cross over to callers that do not
+// The code and the retryAfterSeconds of an ERROR event cross over to callers that do not
 // know this package.
 func TestWatchErrorEvent(t *testing.T) {
 	bubble(t, func(w *world) {
@@ -124,7 +124,7 @@ func TestWatchErrorEvent(t *testing.T) {
 		if err := <-f.ended; !errors.As(err, &e) {
 			t.Fatal(err)
 		}
-		if !apierrors.IsTooManyRequests(e) || e.Wait != 4*time.Second || !e.FromAPI {
+		if !apierrors.IsTooManyRequests(e) || e.RetryAfter != 4*time.Second || !e.FromAPI {
 			t.Errorf("%+v", e)
 		}
 	})

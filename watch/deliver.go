@@ -34,8 +34,10 @@ const (
 	exitMargin = 200 * time.Millisecond
 )
 
-// delivery is what has become of the report so far. All but what may stand on the
-// Job belongs to one verdict, and goes with it.
+// delivery is what has become of the report so far. Attempts are made one at a time,
+// until one is acknowledged, is refused for good, or no time is left: then it is
+// closed. A new verdict opens it again: all but what may stand on the Job belongs to
+// one verdict, and goes with it. It is a part of state: no effects, no lock.
 type delivery struct {
 	verdict    verdict
 	since      time.Time // when this became the verdict; zero: there is none
@@ -43,7 +45,7 @@ type delivery struct {
 	ready      seq       // when all but a last look was there
 	retryAt    time.Time // not before this does the next attempt begin, see state.retryAt
 	failedAt   time.Time // when the last attempt of any verdict has failed
-	askedUntil time.Time // the server's wish, whatever the verdict
+	askedUntil time.Time // by the server's Retry-After, whatever the verdict
 	pause      backoff.Backoff
 	forbidden  time.Time // since when PATCHes have had nothing but a 403 of the API server's
 	missedAt   time.Time // when the last attempt ended without an answer of the API server's

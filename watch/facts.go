@@ -11,7 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// facts is what one reading of the Pod tells.
+// facts is what one reading of the Pod tells of adapter, reporter and Pod. It is
+// derived from that reading alone, and compared with an earlier one by podState.
 type facts struct {
 	ended    *corev1.ContainerStateTerminated // for good: the kubelet will not start it again
 	crashed  *corev1.ContainerStateTerminated // the last known end other than exit 0, of a container that may start again

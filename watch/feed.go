@@ -22,7 +22,9 @@ const (
 )
 
 // feed is how news of the Pod come: by a watch, and by readings where the Role has
-// none. It ends with the Pod.
+// none. At most one of each is under way; a watch that ends is begun again after
+// a pause, where it was if the server can. It ends with the Pod. It is a part of state:
+// follow says what to begin, and the methods named saw… take in what came.
 type feed struct {
 	off  bool
 	poll time.Duration

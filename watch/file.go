@@ -24,7 +24,8 @@ const (
 	fileValid
 )
 
-// look is what one look at the result file found.
+// look is what one look at the result file found. It is a value: it holds no file
+// open, and of a file that is no result none of its bytes.
 type look struct {
 	kind    fileKind
 	result  contract.Result // where valid
@@ -59,7 +60,8 @@ type directory interface {
 }
 
 // unlisted is a directory that the reporter's user may enter but not list, and
-// so cannot open. In it no link is followed.
+// so cannot open. In it no link is followed: Stat and OpenFile fail with
+// errNotFollowed where the name is one.
 type unlisted string
 
 var errNotFollowed = errors.New("a symbolic link in a directory that the reporter's user may not list")

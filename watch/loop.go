@@ -9,8 +9,9 @@ import (
 	apiwatch "k8s.io/apimachinery/pkg/watch"
 )
 
-// loop does what its state asks for. Only its own goroutine touches either: what
-// is done in the background comes back as a function that the loop calls.
+// loop does what its state asks for, until that is done. Only its own goroutine
+// touches either: what is done in the background comes back as a function that the
+// loop calls. The end of its context ends whatever is still under way.
 type loop struct {
 	Config
 	s    state

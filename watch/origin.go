@@ -2,7 +2,9 @@ package watch
 
 import "time"
 
-// fileState is what is known of the result file.
+// fileState is what is known of the result file, and whose it is. Looks are
+// taken in one after the other; once a valid one is taken for the present run's, none
+// changes anything any more. It is a part of state: no effects, no lock.
 type fileState struct {
 	look              // the last one
 	read    seq       // when it began

@@ -70,7 +70,7 @@ func isLocal(path string) bool {
 	return syscall.Statfs(path, &fs) == nil && slices.Contains(localFilesystems, uint32(fs.Type))
 }
 
-// isMountPoint looks for a path among the mounts of proc_pid_mountinfo(5).
+// isMountPoint reports whether a path is among the mounts of proc_pid_mountinfo(5).
 func isMountPoint(mounts, path string) bool {
 	escape := strings.NewReplacer(" ", `\040`, "\t", `\011`, "\n", `\012`, `\`, `\134`)
 	path = escape.Replace(path)

@@ -18,7 +18,11 @@ const readingPatience = time.Minute
 // become readable soon; the pauses double.
 const rereadInterval = 100 * time.Millisecond
 
-// podState is what is known of the Pod.
+// podState is what is known of the Pod: the facts of the newest reading, and what only
+// their order tells, such as which end of a run was seen first and under what. News
+// come by fresh readings, which are believed over all that came before they began, and
+// by a watch or a cache, which are believed where they are newer. A Pod that was read
+// once is not forgotten, deleted or not. It is a part of state: no effects, no lock.
 type podState struct {
 	facts
 	roles     roles

@@ -16,7 +16,8 @@ type seq int
 
 // state is all that has been seen, and what has become of the report. Its methods
 // have no effects: next says what to do, and what is done is told it by those
-// named began… and saw…
+// named began… and saw…; wake is when the clock alone may change what next says. It
+// has ended when next has a step that is done. It is not safe for concurrent use.
 type state struct {
 	path          string // of the result file, for messages
 	jobName       string
@@ -193,7 +194,8 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// jobState is what is known of the Job.
+// jobState is what is known of the Job: as a reading or a PATCH's answer last had it,
+// and what came of asking. It is a part of state: no effects, no lock.
 type jobState struct {
 	last     *batchv1.Job // as last read; nil: never, or it may not be
 	firstUID types.UID    // of the Job first read

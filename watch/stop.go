@@ -28,7 +28,7 @@ type stop struct {
 	sigterm, deletion, deleted time.Time // when first seen; zero: not yet
 }
 
-// seen notes a trigger; only its first time counts.
+// seen notes a trigger, and reports whether it is new: only its first time counts.
 func seen(trigger *time.Time, now time.Time) bool {
 	if !trigger.IsZero() {
 		return false

@@ -22,7 +22,7 @@ type Backoff struct {
 }
 
 // Next is the pause before the next attempt. A retryAfter above zero is the
-// server's wish, honoured up to MaxRetryAfter with the jitter on top, so that
+// server's, honoured up to MaxRetryAfter with the jitter on top, so that
 // clients told the same do not return together.
 func (b *Backoff) Next(retryAfter time.Duration) time.Duration {
 	least, most := max(b.Min, 0), max(b.Max, 0)

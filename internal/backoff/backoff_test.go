@@ -59,9 +59,9 @@ func TestFullJitter(t *testing.T) {
 	}
 }
 
-// The server's wish is honoured up to 30 s, with the jitter on top of it.
+// The server's Retry-After is honoured up to 30 s, with the jitter on top of it.
 func TestRetryAfter(t *testing.T) {
-	for _, tt := range []struct{ wish, least time.Duration }{
+	for _, tt := range []struct{ retryAfter, least time.Duration }{
 		{-24 * time.Hour, 0},
 		{-1, 0},
 		{0, 0},
@@ -72,10 +72,10 @@ func TestRetryAfter(t *testing.T) {
 		{24 * time.Hour, 30 * time.Second},
 		{math.MaxInt64, 30 * time.Second},
 	} {
-		t.Run(tt.wish.String(), func(t *testing.T) {
+		t.Run(tt.retryAfter.String(), func(t *testing.T) {
 			distinct := map[time.Duration]bool{}
 			for range 1000 {
-				d := at(100*time.Millisecond, 5*time.Second, 3, tt.wish)
+				d := at(100*time.Millisecond, 5*time.Second, 3, tt.retryAfter)
 				if d < tt.least || d > tt.least+800*time.Millisecond {
 					t.Fatalf("%s, want %s and up to 800ms", d, tt.least)
 				}

@@ -9,7 +9,9 @@ import (
 	"runtime/debug"
 )
 
-// Process is what a command has of the world.
+// Process is what a command has of the world: it reads and writes nothing else but the
+// files that its arguments and RESULTS_PATH name. A command runs on the caller's
+// goroutine until it is done; it keeps nothing.
 type Process struct {
 	Getenv         func(string) string
 	Stdin          io.Reader

@@ -49,6 +49,8 @@ var controllerTypes = []batchv1.JobConditionType{
 }
 
 // parser collects every problem of the environment, each under its variable's name.
+// Its methods never fail: for a wrong variable they return the zero value, or what
+// does least harm.
 type parser struct {
 	getenv   func(string) string
 	problems []string
@@ -91,7 +93,7 @@ func parseConfig(getenv func(string) string) (c config, warnings, problems []str
 	return c, warnings, p.problems
 }
 
-// addressed tells that the Job is known, whatever else is wrong.
+// addressed reports whether the Job is known, whatever else is wrong.
 func (c *config) addressed() bool { return c.job != "" && c.namespace != "" && c.host != "" }
 
 func (p *parser) name(name string, check func(string) []string) string {
@@ -119,7 +121,8 @@ func (p *parser) path(name, fallback string) string {
 	return filepath.Clean(v)
 }
 
-// isDirectory does not wait for a network filesystem that never answers.
+// isDirectory reports whether a path is a directory's, as far as that is known
+// within a second: a network filesystem may never answer.
 func isDirectory(path string) bool {
 	is := make(chan bool, 1)
 	go func() {

@@ -33,7 +33,7 @@ const (
 const exitMargin = 200 * time.Millisecond
 
 // Process is what the sidecar has of the world. Nothing else reads the
-// environment.
+// environment. Stderr is written by one goroutine at a time, and may block.
 type Process struct {
 	Getenv         func(string) string
 	Stderr         io.Writer        // the log
@@ -91,7 +91,8 @@ func Run(p Process) int {
 	return exitCode(r.run(p.Signals, nil), cfg.failureExitCode)
 }
 
-// reporter is the sidecar with its configuration.
+// reporter is the sidecar with its configuration: it joins watch, kubeapi and the
+// sinks, for one run. The run calls say from one goroutine.
 type reporter struct {
 	cfg      config
 	log      *slog.Logger

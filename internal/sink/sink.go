@@ -22,8 +22,8 @@ func Flush(d time.Duration, sinks ...interface{ written() <-chan struct{} }) {
 	}
 }
 
-// writer is the part that all sinks have in common: at most one goroutine at a
-// time.
+// writer is the part that all sinks have in common: a goroutine that drains, at most
+// one at a time, from the first thing to write until there is nothing left.
 type writer struct {
 	mu   sync.Mutex
 	done chan struct{} // closed when the goroutine has nothing more to write; nil while there is none

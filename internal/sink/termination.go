@@ -14,7 +14,7 @@ import (
 const maxTerminationMessage = 4096
 
 // TerminationMessage is the file that the kubelet reads when the container has
-// ended. Set never waits. Only what was set last is written, and only where the
+// ended. Set may be called at any time from any goroutine, and never waits. Only what was set last is written, and only where the
 // kubelet has made the file.
 type TerminationMessage struct {
 	writer
@@ -81,9 +81,9 @@ func TerminationLine(level slog.Level, msg string, args ...any) []byte {
 		func(key string) bool { return key == "message" || key == "error" },
 		func(key string) bool { return key != slog.LevelKey },
 	} {
-		tooLong := func(n int) bool { return len(encode(r, cut(may, n))) > maxTerminationMessage }
+		tooLong := func(n int) bool { return len(encode(r, truncate(may, n))) > maxTerminationMessage }
 		if n := sort.Search(maxTerminationMessage, tooLong) - 1; n >= 0 {
-			return encode(r, cut(may, n))
+			return encode(r, truncate(may, n))
 		}
 	}
 	return TerminationLine(level, msg[:boundary(msg, maxTerminationMessage/8)])
@@ -92,8 +92,8 @@ func TerminationLine(level slog.Level, msg string, args ...any) []byte {
 // replaceAttr is slog.HandlerOptions.ReplaceAttr.
 type replaceAttr func(groups []string, a slog.Attr) slog.Attr
 
-// cut cuts the values that it may to n bytes, before they are quoted.
-func cut(may func(key string) bool, n int) replaceAttr {
+// truncate shortens the values that it may to n bytes, before they are quoted.
+func truncate(may func(key string) bool, n int) replaceAttr {
 	return func(_ []string, a slog.Attr) slog.Attr {
 		v := a.Value.Resolve()
 		if !may(a.Key) || v.Kind() != slog.KindString && v.Kind() != slog.KindAny {

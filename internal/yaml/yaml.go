@@ -99,7 +99,7 @@ func text(s, indent string) string {
 	return s
 }
 
-// resolves tells that some version of YAML would take s for something else than
+// resolves reports whether some version of YAML would take s for something else than
 // a string: a boolean, a number, a time. To quote too much does no harm.
 func resolves(s string) bool {
 	switch strings.ToLower(s) {

@@ -18,7 +18,7 @@ type link struct {
 	mu     sync.Mutex
 	cond   sync.Cond // any change
 	frozen bool      // a black hole: nothing that was sent arrives
-	cut    bool      // reset: reads fail once the buffer is drained
+	broken bool      // by a reset: reads fail once the buffer is drained
 	client *end
 	server *end
 	closed func() // called once, when the server's end closes
@@ -43,7 +43,7 @@ func (l *link) set(change func()) {
 func (l *link) freeze(on bool) { l.set(func() { l.frozen = on }) }
 
 // reset breaks the connection for both ends, as an RST does.
-func (l *link) reset() { l.set(func() { l.cut, l.frozen = true, false }) }
+func (l *link) reset() { l.set(func() { l.broken, l.frozen = true, false }) }
 
 // An end of a link is a net.Conn with the semantics of TCP: what was sent
 // before a close can still be read, then comes io.EOF.
@@ -79,7 +79,7 @@ func (e *end) Read(p []byte) (int, error) {
 				e.buf = nil
 			}
 			return n, nil
-		case l.cut:
+		case l.broken:
 			return 0, e.opError("read", syscall.ECONNRESET)
 		case e.peer.closed:
 			return 0, io.EOF
@@ -98,7 +98,7 @@ func (e *end) Write(p []byte) (int, error) {
 	case e.writeExpiry.passed:
 		return 0, os.ErrDeadlineExceeded
 	case l.frozen: // the kernel accepts what it cannot deliver
-	case l.cut:
+	case l.broken:
 		return 0, e.opError("write", syscall.ECONNRESET)
 	case e.peer.closed:
 		return 0, e.opError("write", syscall.EPIPE)
@@ -114,7 +114,7 @@ func (e *end) Close() error {
 		first = !e.closed
 		e.closed = true
 		if e.abrupt {
-			e.link.cut = true
+			e.link.broken = true
 			if e.link.frozen {
 				e.peer.buf = nil
 			}

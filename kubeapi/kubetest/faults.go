@@ -177,7 +177,7 @@ func (a *answer) before() bool {
 		a.Write([]byte(a.fault.body))
 		return false
 	case loseRequest:
-		a.cut()
+		a.reset()
 	case hangRequest:
 		a.hang()
 	}
@@ -209,7 +209,7 @@ func (a *answer) WriteHeader(code int) {
 func (a *answer) Write(p []byte) (int, error) {
 	switch a.fault.action {
 	case loseAnswer:
-		a.cut()
+		a.reset()
 	case hangAnswer:
 		a.hang()
 	case silentAnswer:
@@ -234,7 +234,7 @@ func (a *answer) hang() {
 	abort()
 }
 
-func (a *answer) cut() {
+func (a *answer) reset() {
 	linkOf(a.req.Context()).reset()
 	abort()
 }

@@ -10,7 +10,9 @@ import (
 	"syscall"
 )
 
-// A network accepts links, and is the net.Listener of the http.Server.
+// A network accepts links, and is the net.Listener of the http.Server. On a real
+// network each link is relayed to a TCP connection. It can be down, so that nobody
+// connects, and frozen, so that nothing arrives. It is safe for concurrent use.
 type network struct {
 	mu       sync.Mutex
 	cond     sync.Cond // the queue, or closed

@@ -33,8 +33,11 @@ func InMemory() Option { return func(s *Server) { s.inMemory = true } }
 // name, and the certificate valid for it. It needs [InMemory].
 func Host(host string) Option { return func(s *Server) { s.host = host } }
 
-// A Server is a fake Kubernetes API server. Its methods may be called at any
-// time from any goroutine.
+// A Server is a fake Kubernetes API server: it answers what a reporter sends as
+// kube-apiserver does, and fails the test on what it does not know. Its methods may
+// be called at any time from any goroutine, other than from within a change that they
+// have been given; what they change is seen by the next request and by running watches.
+// It ends with the test.
 type Server struct {
 	tb         TB
 	inMemory   bool

@@ -15,8 +15,9 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// A store holds the objects and what happened to Pods. Its fields are guarded
-// by Server.mu.
+// A store holds the objects and what happened to Pods. What goes in and comes out
+// are copies. Every change has a resourceVersion of its own, above all before. Its
+// fields are guarded by Server.mu.
 type store struct {
 	objects map[key]object
 	version int64   // the resourceVersion last given out, to any object, as in etcd

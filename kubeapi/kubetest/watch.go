@@ -156,7 +156,7 @@ func (s *Server) follow(a *answer, next int) {
 	}
 }
 
-// bookmark is event for a bookmark of the present.
+// bookmark is event for a bookmark of the present: it reports whether that was sent.
 func (a *answer) bookmark() bool {
 	a.s.mu.Lock()
 	e := a.s.bookmarkEvent(nil)

@@ -30,7 +30,9 @@ const (
 	pollPause    = 20 * time.Millisecond // between looks at what another process does
 )
 
-// Cluster is a control plane without nodes.
+// Cluster is a control plane without nodes: etcd, kube-apiserver, and the Job controller
+// where a test asks for it. All of them end with the test, or with the process. It is
+// safe for concurrent use, each test in a namespace of its own.
 type Cluster struct {
 	tb         testing.TB
 	dir        string

@@ -120,7 +120,7 @@ func testLoad(t *testing.T, cluster *apiserver.Cluster) {
 	}
 }
 
-// stand tells whether all these conditions are True.
+// stand reports whether all these conditions are True.
 func stand(r *program.Rig, kinds []batchv1.JobConditionType) bool {
 	job := r.API.Job(program.Namespace, program.JobName)
 	for _, kind := range kinds {

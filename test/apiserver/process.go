@@ -10,7 +10,9 @@ import (
 	"time"
 )
 
-// process is one binary of the control plane.
+// process is one binary of the control plane. It runs until it is stopped, at the
+// latest with this process; one that ends by itself fails whoever awaits it, with the
+// end of its log.
 type process struct {
 	cmd    *exec.Cmd
 	log    string        // the file that it writes to

@@ -105,6 +105,7 @@ func (g *gate) acceptedSince(t time.Time) []time.Time {
 	return since(g.accepted, t)
 }
 
+// gateConn is a connection that its gate can reset.
 type gateConn struct {
 	*net.TCPConn
 	g *gate

@@ -158,7 +158,8 @@ func (b *bench) addSubjects(ctx context.Context, o options) error {
 	return b.addSubject(file, floor)
 }
 
-// bench is what every measurement needs.
+// bench is what every measurement needs: a server, the reporters to be measured in
+// turn, and the table that their figures go into. Measurements run one after the other.
 type bench struct {
 	dir      string
 	server   *server

@@ -49,7 +49,7 @@ func (w *world) judgeEnd(v *verdict, claims []claim, told bool) {
 	}
 }
 
-// mustReport tells that a slow drain leaves time for a report: for answers as slow as
+// mustReport reports whether a slow drain leaves time for a report: for answers as slow as
 // a sixth of the grace period, unless somebody changes the Job in the last moment.
 func (w *world) mustReport() bool {
 	lost := w.first(func(s snapshot) bool { return s.job.lost })
@@ -57,7 +57,7 @@ func (w *world) mustReport() bool {
 	return w.s.slow > 0 && w.s.grace >= 6*w.s.slow && !w.s.noJobs && !contended && lost < 0 && !w.otherBefore(w.ended)
 }
 
-// leftToTheNext tells that the next reporter of this Pod goes on.
+// leftToTheNext reports whether the next reporter of this Pod goes on.
 func (w *world) leftToTheNext() bool { return w.pod.restartingAll && len(w.sigterms) > 0 }
 
 func (w *world) judgeCode(v *verdict, c claim) {
@@ -77,7 +77,7 @@ func (w *world) judgeCode(v *verdict, c claim) {
 	}
 }
 
-// succeeded tells that whatever result the reporter has seen by a time is a success,
+// succeeded reports whether whatever result the reporter has seen by a time is a success,
 // which goes by the UID alone.
 func (w *world) succeeded(by time.Duration) bool {
 	all := w.results()
@@ -85,7 +85,7 @@ func (w *world) succeeded(by time.Duration) bool {
 	return len(all) > 0 && !slices.ContainsFunc(all, func(r result) bool { return r.want.Status != contract.True })
 }
 
-// own tells that an outcome is a result of the adapter's.
+// own reports whether an outcome is a result of the adapter's.
 func (w *world) own(o contract.Outcome) bool {
 	for _, r := range w.results() {
 		if r.want == o {
@@ -104,7 +104,7 @@ func (w *world) otherBefore(at time.Duration) bool {
 	return false
 }
 
-// legible tells that the reporter could read Pod and Job all through the stop.
+// legible reports whether the reporter could read Pod and Job all through the stop.
 func (w *world) legible() bool {
 	began := w.sigterms[0]
 	if w.s.stopAt > 0 {
@@ -233,7 +233,7 @@ func (w *world) ready(at time.Duration) []allowed {
 	return ready
 }
 
-// excused tells that a report may be missing at the end of a span: because of
+// excused reports whether a report may be missing at the end of a span: because of
 // trouble, or since there is no Job to write it to.
 func (w *world) excused(from, until time.Duration) bool {
 	lost := w.first(func(s snapshot) bool { return s.job.lost })
@@ -243,7 +243,7 @@ func (w *world) excused(from, until time.Duration) bool {
 	return w.code == reporter.ExitUndelivered && w.ended < until && w.ended-from >= 30*time.Minute
 }
 
-// done tells that a report has been acknowledged by a time, or the run is over.
+// done reports whether a report has been acknowledged by a time, or the run is over.
 func (w *world) done(reqs []kubetest.Request, by time.Duration) bool {
 	if w.ended > 0 && w.ended <= by && w.code != reporter.ExitUndelivered || w.stands > 0 && w.stands <= by {
 		return true

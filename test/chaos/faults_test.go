@@ -175,10 +175,10 @@ func (s *scenario) fault(match kubetest.Match) kubetest.Fault {
 		code := s.pick(500, 503, 504, 408, 409, 425, 401)
 		f = kubetest.Status(code, "", "not now")
 		if s.chance(0.3) {
-			f = f.Header("Retry-After", fmt.Sprint(s.wish(1, 2, 10)))
+			f = f.Header("Retry-After", fmt.Sprint(s.retryAfter(1, 2, 10)))
 		}
 	case "429":
-		f = kubetest.Status(429, metav1.StatusReasonTooManyRequests, "slow down").Header("Retry-After", fmt.Sprint(s.wish(1, 2, 5, 32, 86400)))
+		f = kubetest.Status(429, metav1.StatusReasonTooManyRequests, "slow down").Header("Retry-After", fmt.Sprint(s.retryAfter(1, 2, 5, 32, 86400)))
 	case "page":
 		f = kubetest.Respond(s.pick(502, 500, 404, 302, 200), "text/html", "<html>welcome</html>")
 		if s.chance(0.4) {
@@ -197,8 +197,8 @@ func (s *scenario) fault(match kubetest.Match) kubetest.Fault {
 	return f
 }
 
-// wish draws a Retry-After, and notes it.
-func (s *scenario) wish(of ...int) int {
+// retryAfter draws a Retry-After, and notes it.
+func (s *scenario) retryAfter(of ...int) int {
 	n := s.pick(of...)
 	s.wishes = max(s.wishes, min(30*time.Second, time.Duration(n)*time.Second))
 	return n

@@ -319,7 +319,7 @@ func (w *world) until(s snapshot) time.Duration {
 	return 1 << 62
 }
 
-// inForce tells that the snapshot was the present at some time between.
+// inForce reports whether the snapshot was the present at some time between.
 func (w *world) inForce(s snapshot, from, to time.Duration) bool {
 	return s.at <= to+instant && w.until(s) >= from
 }
@@ -337,7 +337,7 @@ func (w *world) judgeClaims(v *verdict, reqs []kubetest.Request, claims []claim)
 	}
 }
 
-// seenDeleting tells that the reporter must know by a time that its Pod is being deleted.
+// seenDeleting reports whether the reporter must know by a time that its Pod is being deleted.
 func (w *world) seenDeleting(by time.Duration) bool {
 	since := w.first(func(s snapshot) bool { return s.pod.deleting })
 	return since >= 0 && since+instant < by && !w.s.noPods && !w.troubled(by)
@@ -377,7 +377,7 @@ func (w *world) judgeWrites(v *verdict, claims []claim) {
 	}
 }
 
-// anonymous tells that the reporter could not know by a time which Job it is for.
+// anonymous reports whether the reporter could not know by a time which Job it is for.
 func (w *world) anonymous(by time.Duration) bool {
 	lost := w.first(func(s snapshot) bool { return s.job.lost })
 	sent := by // what is written now may have been held up

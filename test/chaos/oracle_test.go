@@ -36,8 +36,9 @@ type view struct {
 	prompt bool          // and answers as it does on good days
 }
 
-// confirmed: what rests on the adapter still running is told only after a
-// reading of the Pod from then on, unless that is refused, or fails for a minute.
+// confirmed reports whether what rests on the adapter still running may be told:
+// after a reading of the Pod from then on, unless that is refused, or fails for a
+// minute.
 func (v view) confirmed(since time.Duration) bool {
 	return v.until >= since || v.denied || v.loose && v.at-since >= time.Minute
 }
@@ -74,8 +75,8 @@ func (w *world) says(v view) []allowed {
 	return all
 }
 
-// restartsAll: all of the Pod's containers are started again, which is no end unless
-// it does not come in time.
+// restartsAll reports whether all of the Pod's containers are started again, which is
+// no end unless it does not come in time.
 func (w *world) restartsAll(v view) bool {
 	_, sigterm, _ := w.stopBegan(v)
 	return v.pod != nil && v.pod.restartingAll && !v.pod.deleting && !v.pod.gone && (sigterm >= 0 || v.at < w.s.wait)
@@ -142,7 +143,7 @@ func (w *world) interimAt(v view) time.Duration {
 	return sigterm + 500*ms
 }
 
-// slow tells that an answer has taken so long that the margin for the write is wider.
+// slow reports whether an answer has taken so long that the margin for the write is wider.
 func (w *world) slow(by time.Duration) bool {
 	for _, t := range w.troubles {
 		if t.from <= by {

@@ -91,7 +91,7 @@ type podTruth struct {
 	restartingAll bool          // the kubelet starts all containers again
 }
 
-// over tells that nothing is started in the Pod any more.
+// over reports whether nothing is started in the Pod any more.
 func (p *podTruth) over() bool { return p.deleting || p.failed != "" }
 
 func (p *podTruth) disturbed() bool { return p.deleting || p.disrupted }
@@ -182,7 +182,7 @@ func (t *jobTruth) render(j *batchv1.Job) {
 	}
 }
 
-// mayTryAgain tells whether another Pod may follow this one; counted where the
+// mayTryAgain reports whether another Pod may follow this one; counted where the
 // Job's status counts it already.
 func (t *jobTruth) mayTryAgain(counted bool) bool {
 	failed := t.failed

@@ -36,7 +36,7 @@ type entry struct {
 	Deployed    bool   `json:"deployed,omitempty"`    // podFailurePolicy and backoffLimit are those of deploy/
 	Ends        string `json:"ends,omitempty"`        // Complete, or Failed and its reason, after the last condition; empty: not looked at
 	SidecarEnds string `json:"sidecarEnds,omitempty"` // the same as a native sidecar, where it differs
-	Cron        bool   `json:"cron,omitempty"`        // a CronJob's Job: lastSuccessfulTime tells whether it is Complete
+	Cron        bool   `json:"cron,omitempty"`        // a CronJob's Job: lastSuccessfulTime is set where it is Complete
 	Indexed     bool   `json:"indexed,omitempty"`     // each index has a condition of its own, in no order
 
 	Restarts     int32 `json:"restarts,omitempty"`     // of the last Pod's reporter

@@ -65,7 +65,8 @@ func (p *playing) differs() bool {
 	return false
 }
 
-// unpulled tells that an image is out of the node's reach, unless that is the case.
+// unpulled is what an image's pull fails with, unless that is the case; empty where
+// none does.
 func (p *playing) unpulled() string {
 	if strings.Contains(p.want[0].Message, "ImagePull") {
 		return ""

@@ -24,7 +24,9 @@ const (
 // is that it stands before the Pod has ended.
 const stillStopping = " (the Pod is being stopped; a result may still follow)"
 
-// playing is one case at work: all that has been seen of it so far.
+// playing is one case at work: all that has been seen of it so far. Watches of the Job
+// and its Pods, and the logs, add to it from goroutines of their own, under mu; it is
+// judged when they have ended.
 type playing struct {
 	*cluster
 	testCase
@@ -215,7 +217,7 @@ func ends(s *corev1.ContainerStatus) int32 {
 	return s.RestartCount
 }
 
-// ready tells that adapter and reporter are at work.
+// ready reports whether adapter and reporter are at work.
 func (p *playing) ready() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

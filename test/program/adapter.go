@@ -5,7 +5,8 @@ import (
 	"path/filepath"
 )
 
-// Adapter writes the result file, well or ill.
+// Adapter writes the result file, well or ill: each method is one way to do it, and
+// has done it when it returns. An error of the system's ends the test.
 type Adapter struct {
 	*Rig
 	Dir   string

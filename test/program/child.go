@@ -40,7 +40,8 @@ func Main(m *testing.M) int {
 	return code
 }
 
-// Child is the binary as a process beside a server on loopback.
+// Child is the binary as a process beside a server on loopback, in real time. Its methods
+// are for the test's goroutine; one that is left at the test's end is killed.
 type Child struct {
 	*Adapter
 	Server *kubetest.Server

@@ -162,6 +162,7 @@ func (r *Rig) trouble() trouble {
 	return r.API.(trouble)
 }
 
+// fakeTrouble has a kubetest.Server do what a cluster does by itself.
 type fakeTrouble struct{ s *kubetest.Server }
 
 func (f fakeTrouble) SpoilToken() { f.s.SetAcceptedTokens() }

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// Log is the reporter's log.
+// Log is the reporter's log: it keeps all of it, and wakes who waits for a line. It
+// is safe for concurrent use.
 type Log struct {
 	mu    sync.Mutex
 	buf   bytes.Buffer
@@ -53,7 +54,7 @@ func (b *Log) String() string {
 	return b.buf.String()
 }
 
-// Has tells whether a line has exactly this message.
+// Has reports whether a line has exactly this message.
 func (b *Log) Has(msg string) bool {
 	for line := range bytes.Lines([]byte(b.String())) {
 		var record struct{ Msg string }

@@ -45,7 +45,10 @@ type Server interface {
 	Deny(verb, resource string)
 }
 
-// Rig is one reporter with its files, its Pod and its Job, on whichever server.
+// Rig is one reporter with its files, its Pod and its Job, on whichever server. Its
+// methods are for the test's goroutine: they play what happens around the reporter, and
+// those that wait end the test after Patience. Nothing but Sigterm and its own report
+// ends the reporter: a test waits for that, by End or Wait.
 type Rig struct {
 	T       testing.TB
 	API     Server

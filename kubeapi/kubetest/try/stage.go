@@ -25,7 +25,8 @@ const (
 )
 
 // A stage is where adapter and reporter meet: a directory for the result, an
-// API server with Job and Pod, and the part of the kubelet.
+// API server with Job and Pod, and the part of the kubelet. It plays once, until both
+// have ended or the context does; what it has seen is read after that.
 type stage struct {
 	server  *kubetest.Server
 	out     *console
