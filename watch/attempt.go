@@ -87,10 +87,10 @@ func (s *state) failed(err error) step {
 		out.missedAt = time.Time{}
 	}
 	if s.stop.latest().After(out.failedAt) {
-		out.pause.Reset() // there is less time than there was
+		out.backoff.Reset() // there is less time than there was
 	}
 	s.asked(err)
-	out.retryAt = s.now.Add(max(1, out.pause.Next(retryAfter(err)))) // no pause at all would be none that wake tells of
+	out.retryAt = s.now.Add(max(1, out.backoff.Next(retryAfter(err)))) // no pause at all would be none that wake tells of
 	out.attempt, out.ready = 0, 0
 	out.said = line{slog.LevelWarn, msgTrying, s.outcome(out.verdict), out.verdict.own, s.pod.restarts, err.Error()}
 	return step{}

@@ -46,7 +46,7 @@ type delivery struct {
 	retryAt    time.Time // not before this does the next attempt begin, see state.retryAt
 	failedAt   time.Time // when the last attempt of any verdict has failed
 	askedUntil time.Time // by the server's Retry-After, whatever the verdict
-	pause      backoff.Backoff
+	backoff    backoff.Backoff
 	forbidden  time.Time // since when PATCHes have had nothing but a 403 of the API server's
 	missedAt   time.Time // when the last attempt ended without an answer of the API server's
 	closed     bool      // the verdict has been dealt with
@@ -96,7 +96,7 @@ var (
 )
 
 func newDelivery(c Config) delivery {
-	return delivery{sent: map[contract.Outcome]bool{}, pause: backoff.Backoff{Min: 100 * time.Millisecond, Max: deliveryBackoff, Rand: c.rand}}
+	return delivery{sent: map[contract.Outcome]bool{}, backoff: backoff.Backoff{Min: 100 * time.Millisecond, Max: deliveryBackoff, Rand: c.rand}}
 }
 
 // track starts the clock of each new verdict. One that is gone leaves nothing
@@ -130,7 +130,7 @@ func (s *state) track(v *verdict) {
 func (out *delivery) reset() {
 	out.since, out.ready, out.closed, out.closedAt = time.Time{}, 0, false, time.Time{}
 	out.retryAt, out.over = out.askedUntil, nil
-	out.pause.Reset()
+	out.backoff.Reset()
 	if out.said.msg != msgReported {
 		out.said = line{}
 	}

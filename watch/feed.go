@@ -39,9 +39,9 @@ type feed struct {
 	asked    bool      // the Pod is read because nothing came
 	expired  bool      // the last watch could not be resumed
 
-	at    time.Time // not before this does the next watch begin
-	get   bool      // before that the Pod is read: the watch has told nothing
-	pause backoff.Backoff
+	at      time.Time // not before this does the next watch begin
+	get     bool      // before that the Pod is read: the watch has told nothing
+	backoff backoff.Backoff
 
 	pollUntil time.Time // the Role has no watch: the Pod is read until then
 	polling   bool      // a reading for that is under way
@@ -56,10 +56,10 @@ func newFeed(c Config) feed {
 		random = rand.Int64N
 	}
 	return feed{
-		rand:  random,
-		off:   c.Misconfigured != nil || c.Pod == "",
-		poll:  min(max(c.Poll, minPodPoll), maxPodPoll),
-		pause: backoff.Backoff{Min: minWatchBackoff, Max: maxWatchBackoff, Rand: c.rand},
+		rand:    random,
+		off:     c.Misconfigured != nil || c.Pod == "",
+		poll:    min(max(c.Poll, minPodPoll), maxPodPoll),
+		backoff: backoff.Backoff{Min: minWatchBackoff, Max: maxWatchBackoff, Rand: c.rand},
 	}
 }
 
@@ -137,7 +137,7 @@ func (s *state) sawWatchEnd(err error) {
 	f := &s.feed
 	f.watching = false
 	if s.now.Sub(f.began) >= healthyAfter {
-		f.pause.Reset()
+		f.backoff.Reset()
 	}
 	again := f.expired
 	f.expired = false
@@ -156,7 +156,7 @@ func (s *state) sawWatchEnd(err error) {
 	// Where there was no server to be met, the next watch tells as much as a
 	// reading: a fleet must not come back with both.
 	met := f.accepted || somebody(err) || s.now.Sub(f.began) >= time.Second
-	f.at = s.now.Add(f.pause.Next(retryAfter(err)))
+	f.at = s.now.Add(f.backoff.Next(retryAfter(err)))
 	f.get = f.get || f.events == 0 && met
 }
 

@@ -39,7 +39,7 @@ type podState struct {
 	missed  seq       // when the last one failed for a reason that may pass
 	taken   seq       // when the last news was taken in
 	retryAt time.Time
-	pause   backoff.Backoff
+	backoff backoff.Backoff
 	// refusing is since when the API server itself has given no other answer than
 	// that the Pod may not be read, or that it cannot; zero: it has.
 	refusing time.Time
@@ -73,7 +73,7 @@ func (s *state) sawPodReading(pod *corev1.Pod, err error, began seq) {
 	}
 	switch {
 	case a == answered:
-		p.pause.Reset()
+		p.backoff.Reset()
 		p.read = began
 		// Over what was taken in before it began a fresh reading is true whatever its
 		// resourceVersion: etcd may have been restored.
@@ -91,7 +91,7 @@ func (s *state) sawPodReading(pod *corev1.Pod, err error, began seq) {
 	default:
 		p.lacking(err)
 		p.missed = s.clock // it tells of now, whenever it began
-		p.retryAt = s.now.Add(p.pause.Next(retryAfter(err)))
+		p.retryAt = s.now.Add(p.backoff.Next(retryAfter(err)))
 	}
 }
 

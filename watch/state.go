@@ -58,7 +58,7 @@ func newState(c Config, now time.Time) state {
 		path: c.Path, jobName: c.Job, podName: c.Pod, adapterName: c.Adapter, variables: c.Variables, conditionType: c.ConditionType, misconfigured: c.Misconfigured,
 		wait: c.Wait, settle: max(c.Poll, minSettle), started: started, deadline: now.Add(c.Wait),
 		now: now, clock: 1,
-		pod:      podState{facts: facts{grace: defaultGrace}, synced: c.Pod == "", pause: backoff.Backoff{Min: 100 * time.Millisecond, Max: 5 * time.Second, Rand: c.rand}},
+		pod:      podState{facts: facts{grace: defaultGrace}, synced: c.Pod == "", backoff: backoff.Backoff{Min: 100 * time.Millisecond, Max: 5 * time.Second, Rand: c.rand}},
 		feed:     newFeed(c),
 		out:      newDelivery(c),
 		metadata: metadata{label: c.OutcomeLabel, annotation: c.DetailsAnnotation, version: c.Version},
