@@ -364,3 +364,27 @@ func TestHelp(t *testing.T) {
 		}
 	}
 }
+
+// TestSuitesAreListed: CONTRIBUTING.md says what every target is for that tests,
+// searches or measures.
+func TestSuitesAreListed(t *testing.T) {
+	makefile, err := os.ReadFile("Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile("CONTRIBUTING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, suites, _ := strings.Cut(string(makefile), "\n##@ Test\n")
+	suites, _, _ = strings.Cut(suites, "\n##@ Try\n")
+	targets := regexp.MustCompile(`(?m)^([a-z0-9-]+):.*##`).FindAllStringSubmatch(suites, -1)
+	if len(targets) < 15 {
+		t.Errorf("%d targets between Test and Try", len(targets))
+	}
+	for _, m := range targets {
+		if !regexp.MustCompile("`make "+m[1]+"[` ]").Match(page) && m[1] != "test-coverage" { // which test-coverage-html runs
+			t.Errorf("CONTRIBUTING.md does not say what make %s is for", m[1])
+		}
+	}
+}
