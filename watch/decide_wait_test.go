@@ -125,7 +125,7 @@ func TestWake(t *testing.T) {
 		{"the interim report of a native sidecar, for which Job and Pod are read before", []event{tells(with(alive(), sidecar)), at(sec), sigterm, at(sec + 101*ms)}, 1500 * ms},
 		{"a stop ends", []event{tells(with(alive(), deleting)), looks(absent), reads(with(alive(), deleting)), at(5 * sec)}, 25 * sec},
 		{"a stop ends, the Pod's grace period", []event{tells(with(alive(), deleting, graced(10*sec))), at(4 * sec)}, 5 * sec},
-		{"a stop ends, slow answers", []event{tells(with(alive(), deleting)), slow(3 * sec), at(5 * sec)}, 18 * sec},
+		{"a stop ends, slow answers", []event{tells(with(alive(), deleting)), slow(3 * sec), at(5 * sec)}, 17800 * ms},
 		{"the earliest of all", []event{tells(with(alive(), deleting)), at(2 * sec), looks(half)}, 12 * sec},
 	}
 	for _, test := range tests {

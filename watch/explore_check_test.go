@@ -44,6 +44,7 @@ type observed struct {
 	jobVersion  jobVersion
 	jobErr      answer
 	jobRefusing time.Time // since when there were only refusals
+	jobMissed   time.Time // when there was last no answer
 	jobLast     jobVersion
 	jobKnown    bool
 	jobKnownOld bool // the one that was there before the other was made
@@ -150,9 +151,11 @@ func (o *observed) readJob(m *machine, sent ord, err error, found worldJob) {
 		o.jobRead, o.jobVersion, o.jobLast, o.jobKnown = sent, found.version, found.version, true
 		o.jobKnownOld = o.jobKnownOld || !found.anew
 		o.jobRefusing = time.Time{}
-	case a != forbidden && a != unable:
+	case a == unanswered:
+		o.jobMissed = m.now
+	case a != forbidden && a != unable && a != busy:
 		o.jobRefusing = time.Time{}
-	case o.jobRefusing.IsZero():
+	case a != busy && o.jobRefusing.IsZero():
 		o.jobRefusing = m.now
 	}
 }
@@ -254,7 +257,7 @@ func (m *machine) checkGuard(p *patch) {
 	if p.on.UID == nil && (o.podKnown || o.jobKnown) {
 		m.fault("a write carries the UID where one is known: %v", p.outcome)
 	}
-	long := !o.jobRefusing.IsZero() && !m.now.Before(m.refusedFor(o.jobRefusing))
+	long := !o.jobRefusing.IsZero() && !m.now.Before(m.refusedFor(later(o.jobRefusing, o.jobMissed)))
 	switch version := p.on.ResourceVersion; {
 	case version == nil && p.outcome.Status == contract.True:
 	case version == nil && p.verdict.interrupted && o.jobErr != forbidden:

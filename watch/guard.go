@@ -147,7 +147,7 @@ func (s *state) guard(v verdict, guarded bool) (bool, error) {
 // insists reports whether nothing is written while the Job cannot be read. One bad
 // answer, or an outage, is no reason to.
 func (s *state) insists(v verdict, guarded bool) bool {
-	since, last := s.job.refusing, s.job.last
+	since, last := s.job.refusedSince(), s.job.last
 	switch answerOf(s.job.err) {
 	case forbidden:
 	case unable: // what was so long ago has passed since, for all that is known

@@ -150,7 +150,7 @@ func TestLoopStop(t *testing.T) {
 			r.until(10 * sec)
 			r.answersTake(3 * sec)
 			r.set(ownPod(isDeleted(30)))
-		}, []killing{{10 * sec, 40 * sec}}, []string{"34s Unknown AdapterInterrupted"}},
+		}, []killing{{10 * sec, 40 * sec}}, []string{"33.8s Unknown AdapterInterrupted"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -206,6 +206,7 @@ type jobState struct {
 	// refusing is since when the API server itself has given no other answer than
 	// that the Job may not be read, or that it cannot; zero: it has.
 	refusing time.Time
+	missed   time.Time // when there was last no answer at all: a server just started allows nothing
 	answered time.Time // when the last reading had its answer
 	patched  seq       // when last was had from a PATCH's answer
 }
@@ -213,11 +214,15 @@ type jobState struct {
 // againAt is when it is read once more after a refusal; zero: it is not. Roles come
 // late, and two refusals hours apart are not an API server's word for a minute.
 func (j *jobState) againAt() time.Time {
-	if at := j.refusing.Add(refusalTimeout); !j.refusing.IsZero() && j.answered.Before(at) {
+	if at := j.refusedSince().Add(refusalTimeout); !j.refusing.IsZero() && j.answered.Before(at) {
 		return at
 	}
 	return time.Time{}
 }
+
+// refusedSince is when the present refusal began, as far as a server's word goes: one
+// that was away a moment ago may have been started.
+func (j *jobState) refusedSince() time.Time { return later(j.refusing, j.missed) }
 
 func (s *state) beganReadJob() seq {
 	s.job.reading = true
@@ -240,6 +245,8 @@ func (s *state) sawJob(job *batchv1.Job, err error, began seq) {
 			j.refusing = s.now
 		}
 	case busy: // says nothing of the next answer
+	case unanswered:
+		j.missed = s.now
 	default:
 		j.refusing = time.Time{}
 	}

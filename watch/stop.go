@@ -4,8 +4,8 @@ import "time"
 
 const (
 	// writeMargin is kept at the end of the grace period for the write, or what
-	// answersInMargin of the slowest recent answers take, but never more than two
-	// thirds of it: Job, Pod, and two tries of the PATCH.
+	// answersInMargin of the slowest recent answers take before exitMargin, but never
+	// more than two thirds of it: Job, Pod, and two tries of the PATCH.
 	writeMargin     = 5 * time.Second
 	answersInMargin = 4
 	// minimumGracePeriod is what the kubelet still gives a container whose grace
@@ -82,7 +82,7 @@ func (s *stop) reportAt(grace time.Duration, sidecar bool, slowest time.Duration
 	if at := s.late(sidecar); !at.IsZero() {
 		return at
 	}
-	margin := min(max(writeMargin, answersInMargin*slowest), grace/3*2)
+	margin := min(max(writeMargin, answersInMargin*slowest+exitMargin), grace/3*2)
 	return s.began().Add(grace - margin)
 }
 

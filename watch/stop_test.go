@@ -74,12 +74,13 @@ func TestStopMargin(t *testing.T) {
 		{9 * sec, 0, 4 * sec},
 		{30 * sec, 0, 25 * sec},
 		{600 * sec, 0, 595 * sec},
-		{30 * sec, 1250 * time.Millisecond, 25 * sec},
-		{30 * sec, 2 * sec, 22 * sec},
-		{30 * sec, 3 * sec, 18 * sec},
+		{30 * sec, 1200 * time.Millisecond, 25 * sec},
+		{30 * sec, 1250 * time.Millisecond, 24800 * time.Millisecond},
+		{30 * sec, 2 * sec, 21800 * time.Millisecond},
+		{30 * sec, 3 * sec, 17800 * time.Millisecond},
 		{30 * sec, 5 * sec, 10 * sec},
 		{30 * sec, 20 * sec, 10 * sec},
-		{600 * sec, 20 * sec, 520 * sec},
+		{600 * sec, 20 * sec, 519800 * time.Millisecond},
 	}
 	for _, test := range tests {
 		t.Run(fmt.Sprintf("%v, answers of %v", test.grace, test.slowest), func(t *testing.T) {

@@ -50,11 +50,12 @@ func (w *world) judgeEnd(v *verdict, claims []claim, told bool) {
 }
 
 // mustReport reports whether a slow drain leaves time for a report: for answers as slow as
-// a sixth of the grace period, unless somebody changes the Job in the last moment.
+// a sixth of the grace period, unless somebody changes the Job in the last moment. A native
+// sidecar that may not read its Pod knows of the stop when it is over.
 func (w *world) mustReport() bool {
 	lost := w.first(func(s snapshot) bool { return s.job.lost })
 	contended := slices.ContainsFunc(w.requests(), func(r kubetest.Request) bool { return r.Code == http.StatusConflict })
-	return w.s.slow > 0 && w.s.grace >= 6*w.s.slow && !w.s.noJobs && !contended && lost < 0 && !w.otherBefore(w.ended)
+	return w.s.slow > 0 && w.s.grace >= 6*w.s.slow && !w.s.noJobs && !(w.s.sidecar && w.s.noPods) && !contended && lost < 0 && !w.otherBefore(w.ended)
 }
 
 // leftToTheNext reports whether the next reporter of this Pod goes on.
@@ -240,7 +241,7 @@ func (w *world) excused(from, until time.Duration) bool {
 	if lost >= 0 && lost <= until || w.troubled(until) || w.troubled(from) {
 		return true
 	}
-	return w.code == reporter.ExitUndelivered && w.ended < until && w.ended-from >= 30*time.Minute
+	return w.code == reporter.ExitUndelivered && w.ended < until && w.ended >= 30*time.Minute
 }
 
 // done reports whether a report has been acknowledged by a time, or the run is over.
