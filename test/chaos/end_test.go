@@ -136,6 +136,9 @@ func (w *world) judgeTime(v *verdict, reqs []kubetest.Request) {
 			if until = from + 250*ms; w.otherBefore(until) { // says more
 				continue
 			}
+			if w.s.noJobs { // what is told instead may wait for a Role, and the file is looked at now and then
+				until += w.s.poll
+			}
 		}
 		if w.s.noJobs && !(len(ready) == 1 && ready[0].Status == contract.True && w.succeeded(until)) { // what is to be guarded waits for a Role that may come yet
 			until = max(until, w.refusedUntil(from))

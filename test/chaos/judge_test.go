@@ -241,6 +241,9 @@ func (w *world) views(at time.Duration, stale bool) (views []view) {
 	if stale && len(w.sigterms) > 0 {
 		jobSince = min(jobSince, w.sigterms[0])
 	}
+	if deleting := w.first(func(s snapshot) bool { return s.pod.deleting }); stale && deleting >= 0 {
+		jobSince = min(jobSince, deleting)
+	}
 	jobs := w.jobsSince(jobSince-instant, at, loose)
 	for _, f := range w.past {
 		if !w.inForce(f, fileSince, at) {
