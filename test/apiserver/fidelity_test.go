@@ -94,7 +94,7 @@ func TestFidelity(t *testing.T) {
 				if !w.alone {
 					t.Parallel()
 				}
-				real, fake := w.play(t, cluster.Namespace(t), v), w.playFake(t, v)
+				real, fake := w.playReal(t, cluster, v), w.playFake(t, v)
 				if v != kubetest.Newest {
 					return // the table has said all but the texts
 				}

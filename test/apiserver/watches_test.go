@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -18,6 +19,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/openshift-hyperfleet/status-reporter/kubeapi/kubetest"
+	"github.com/openshift-hyperfleet/status-reporter/test/apiserver"
 )
 
 // watching is a watch of the Pod and what comes of it.
@@ -89,11 +91,44 @@ func (w *watching) playFake(t *testing.T, v kubetest.Version) (said []string) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		said = w.play(t, fake{kubetest.New(t, kubetest.InMemory(), kubetest.Kubernetes(v))}, v)
+		w.check(t, said, v)
 	})
 	return said
 }
 
-// play watches, checks what the table says of it, and returns all that came.
+// playReal tries again where a bookmark alone is missing: a server promises none, and
+// a busy one misses the second in which the last is due.
+func (w *watching) playReal(t *testing.T, cluster *apiserver.Cluster, v kubetest.Version) (said []string) {
+	t.Helper()
+	isBookmark := func(what string) bool { return what == "BOOKMARK" }
+	for range 5 {
+		said = w.play(t, cluster.Namespace(t), v)
+		want, got := w.wanted(v), inShort(said)
+		if slices.Equal(want, got) || !slices.Equal(slices.DeleteFunc(want, isBookmark), got) {
+			break
+		}
+	}
+	w.check(t, said, v)
+	return said
+}
+
+func (w *watching) check(t *testing.T, said []string, v kubetest.Version) {
+	t.Helper()
+	if diff := cmp.Diff(w.wanted(v), inShort(said)); diff != "" {
+		t.Errorf("(-want +got):\n%s\n%s", diff, strings.Join(said, "\n"))
+	}
+}
+
+// inShort are events as the table has them.
+func inShort(said []string) (short []string) {
+	for _, line := range said {
+		what, _, _ := strings.Cut(line, "\t")
+		short = append(short, what)
+	}
+	return short
+}
+
+// play watches, and returns all that came.
 func (w *watching) play(t *testing.T, s server, v kubetest.Version) []string {
 	t.Helper()
 	c := newCaller(t, s)
@@ -116,7 +151,7 @@ func (w *watching) play(t *testing.T, s server, v kubetest.Version) []string {
 	lines := make(chan string)
 	go readLines(resp.Body, lines)
 
-	var said, short []string
+	var said []string
 	want := w.wanted(v)
 	bookmarks := strings.Contains(", "+w.want+",", ", BOOKMARK,")
 	present := !strings.Contains(w.query, "resourceVersion=") || strings.Contains(w.query, "resourceVersion=0")
@@ -126,15 +161,7 @@ func (w *watching) play(t *testing.T, s server, v kubetest.Version) []string {
 	for _, do := range w.during {
 		do(s)
 	}
-	said = append(said, collect(t, lines, bookmarks, len(want)-len(said), quiet)...)
-	for _, line := range said {
-		what, _, _ := strings.Cut(line, "\t")
-		short = append(short, what)
-	}
-	if diff := cmp.Diff(want, short); diff != "" {
-		t.Errorf("%T (-want +got):\n%s\n%s", s, diff, strings.Join(said, "\n"))
-	}
-	return said
+	return append(said, collect(t, lines, bookmarks, len(want)-len(said), quiet)...)
 }
 
 // end stands for the end of a watch in good order.
