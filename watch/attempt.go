@@ -138,7 +138,7 @@ func (s *state) giveUp(err error) step {
 // watch then waits for the next attempt: a fleet must not come back with twice the
 // requests. The time is above the longest pause between two attempts.
 func (s *state) unreachable() bool {
-	return !s.out.missedAt.IsZero() && s.now.Before(s.out.missedAt.Add(unreachableFor))
+	return s.now.Before(s.out.missedAt.Add(unreachableFor))
 }
 
 const unreachableFor = 15 * time.Second
