@@ -54,6 +54,7 @@ func TestAnnotated(t *testing.T) {
 		{"it waits to be started again", verdict{}, look{}, nil, pod(waits("CrashLoopBackOff", ""), endedBefore(1, "Error"), endTimes(began, ended)),
 			`{"finishedAt":"2026-01-15T08:59:59Z","pod":"adapter-job-x7k2p","podUID":"1","reporterVersion":"v1.2.3","startedAt":"2026-01-15T08:59:00Z","v":1}`},
 		{"it has never started", verdict{}, look{}, nil, pod(waits("ImagePullBackOff", "")), `{"pod":"adapter-job-x7k2p","podUID":"1","reporterVersion":"v1.2.3","v":1}`},
+		{"no statuses yet", verdict{}, look{}, nil, pod(func(p *corev1.Pod) { p.Status = corev1.PodStatus{} }), `{"pod":"adapter-job-x7k2p","podUID":"1","reporterVersion":"v1.2.3","v":1}`},
 		{"no times of a lost end", verdict{}, look{}, nil, pod(ends(137, reasonLost)), `{"pod":"adapter-job-x7k2p","podUID":"1","reporterVersion":"v1.2.3","v":1}`},
 		{"a runtime that could not start it says 1970", verdict{}, look{}, nil, pod(ends(128, "StartError"), endTimes(time.Unix(0, 0), ended)),
 			`{"finishedAt":"2026-01-15T08:59:59Z","pod":"adapter-job-x7k2p","podUID":"1","reporterVersion":"v1.2.3","v":1}`},

@@ -93,6 +93,8 @@ func TestWhoseResult(t *testing.T) {
 		{"it becomes known", []event{at(sec), tells(with(alive(), restartable)), looks(old), tells(with(alive(), restartable, known))}, own},
 		{"never known: believed after a minute", []event{noDeadline, at(sec), tells(with(alive(), restartable)), looks(old), readFails, at(61 * sec)}, own},
 		{"in a stop: not before half of it", []event{at(sec), tells(with(alive(), restartable, deleting)), looks(old), readFails, at(13500*ms - 1)}, wait},
+		{"in a stop of the kubelet's: believed when the interruption would be told", []event{at(sec), tells(with(alive(), restartable)), looks(old), readFails, at(10 * sec), sigterm, at(10*sec + interimDelay)}, own + " [kill at 40s]"},
+		{"in a stop of the kubelet's: not before", []event{at(sec), tells(with(alive(), restartable)), looks(old), readFails, at(10 * sec), sigterm, at(10*sec + interimDelay - ms)}, wait},
 		{"in a stop: believed after half of it", []event{at(sec), tells(with(alive(), restartable, deleting)), looks(old), readFails, at(13500 * ms)}, own + " [kill at 31s]"},
 		{"in a stop, found late", []event{at(sec), tells(with(alive(), restartable, deleting)), at(5 * sec), looks(old), readFails, at(15500 * ms)}, own + " [kill at 31s]"},
 
