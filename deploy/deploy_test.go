@@ -257,6 +257,9 @@ func TestReporterContainer(t *testing.T) {
 			if diff := cmp.Diff(wantEnv, env); diff != "" {
 				t.Errorf("env (-want +got):\n%s", diff)
 			}
+			if diff := cmp.Diff([]corev1.EnvVar{{Name: "RESULTS_PATH", Value: env["RESULTS_PATH"]}}, adapter.Env); diff != "" {
+				t.Errorf("the adapter's env (-want +got):\n%s", diff)
+			}
 			want := corev1.VolumeMount{Name: "results", MountPath: filepath.Dir(env["RESULTS_PATH"])}
 			if !mounts(adapter, want) {
 				t.Errorf("the adapter does not mount %+v", want)
@@ -328,34 +331,105 @@ func TestFailurePolicy(t *testing.T) {
 }
 
 // TestFailureFailsTheJob: beside a native sidecar the adapter's own exit code after a
-// failure has a rule, and the script ends with it after a failure alone.
+// failure has a rule.
 func TestFailureFailsTheJob(t *testing.T) {
 	job := read(t, "job-native-sidecar.yaml").jobs[0]
 	rule := job.Spec.PodFailurePolicy.Rules[1]
 	if rule.Action != batchv1.PodFailurePolicyActionFailJob || rule.OnExitCodes == nil || *rule.OnExitCodes.ContainerName != "adapter" || !slices.Equal(rule.OnExitCodes.Values, []int32{4}) {
 		t.Fatalf("rule %+v", rule)
 	}
-	_, adapter := split(t, job.Spec.Template.Spec)
-	dir := t.TempDir()
+}
+
+// TestAdapters runs the scripts: each leaves a result at RESULTS_PATH and nothing
+// beside it, and ends with the code that the Job has a rule for after a failure alone.
+func TestAdapters(t *testing.T) {
+	all := jobs(t)
 	for _, tt := range []struct {
-		check, status string
-		code          int
-	}{{"true", "success", 0}, {"false", "failure", 4}} {
-		script := strings.NewReplacer("/results", dir, "[ -s /etc/resolv.conf ]", tt.check).Replace(adapter.Args[0])
-		err := exec.CommandContext(t.Context(), "sh", "-euc", script).Run()
-		code := 0
-		if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
-			code = exit.ExitCode()
-		} else if err != nil {
+		name, check, status string
+		code                int
+	}{
+		{"job.yaml", "", "success", 0},
+		{"job-native-sidecar.yaml", "true", "success", 0},
+		{"job-native-sidecar.yaml", "false", "failure", 4},
+		{"example", "", "failure", 0},
+	} {
+		m := all[tt.name]
+		if m == nil {
+			continue // there is no kubectl
+		}
+		_, adapter := split(t, m.jobs[0].Spec.Template.Spec)
+		dir := t.TempDir()
+		cmd := exec.CommandContext(t.Context(), "sh", "-euc", strings.ReplaceAll(adapter.Args[0], "[ -s /etc/resolv.conf ]", tt.check))
+		cmd.Env = append(os.Environ(), "RESULTS_PATH="+filepath.Join(dir, "mine.json")) // whatever is set there
+		err := cmd.Run()
+		if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
 			t.Fatal(err)
 		}
-		result, err := os.ReadFile(filepath.Join(dir, "adapter-result.json"))
-		if err != nil || code != tt.code {
-			t.Errorf("%s: exit code %d, want %d; %v", tt.status, code, tt.code, err)
+		result, err := os.ReadFile(filepath.Join(dir, "mine.json"))
+		if code := cmd.ProcessState.ExitCode(); err != nil || code != tt.code {
+			t.Errorf("%s, %s: exit code %d, want %d; %v", tt.name, tt.status, code, tt.code, err)
 		}
 		if r, err := contract.Parse(result); err != nil || string(r.Status) != tt.status {
-			t.Errorf("%s: %+v, %v", tt.status, r, err)
+			t.Errorf("%s, %s: %+v, %v", tt.name, tt.status, r, err)
 		}
+		if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
+			t.Errorf("%s, %s: left %v, %v", tt.name, tt.status, entries, err)
+		}
+	}
+}
+
+// TestKustomizePage: the kustomization of docs/deployment.md makes of a Job what it
+// says, whatever the Job has already.
+func TestKustomizePage(t *testing.T) {
+	_, section, _ := strings.Cut(text(t, "../docs/deployment.md"), "\n## By kustomize\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	blocks := regexp.MustCompile("(?s)\n```yaml\n(.*?)```").FindAllStringSubmatch(section, -1)
+	if len(blocks) != 2 {
+		t.Fatalf("%d blocks on the page", len(blocks))
+	}
+	dir := t.TempDir()
+	here, err := filepath.Abs("component")
+	if err != nil {
+		t.Fatal(err)
+	}
+	component, err := filepath.Rel(dir, here)
+	if err != nil {
+		t.Fatal(err)
+	}
+	job := `
+apiVersion: batch/v1
+kind: Job
+metadata: {name: mine}
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      initContainers: [{name: first, image: first}]
+      containers: [{name: worker, image: worker, env: [{name: MINE, value: "1"}]}, {name: other, image: other}]
+`
+	kustomization := strings.Replace(blocks[0][1], "path/to/deploy/component", component, 1) + blocks[1][1]
+	for name, content := range map[string]string{"kustomization.yaml": kustomization, "my-job.yaml": job} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m := kustomize(t, dir)
+	if m == nil {
+		return
+	}
+	pod := m.jobs[0].Spec.Template.Spec
+	reporter, _ := reporterOf(t, m.jobs[0])
+	label := corev1.EnvVar{Name: "OUTCOME_LABEL", Value: "example.com/outcome"}
+	if pod.InitContainers[0].Name != "status-reporter" || reporter.Image != "my-registry/status-reporter:v1" || !slices.Contains(reporter.Env, label) || len(reporter.Env) < 6 {
+		t.Errorf("the reporter: %+v", reporter)
+	}
+	worker := pod.Containers[0]
+	if want := []corev1.EnvVar{{Name: "MINE", Value: "1"}, {Name: "RESULTS_PATH", Value: "/results/adapter-result.json"}}; !cmp.Equal(want, worker.Env) ||
+		!mounts(worker, corev1.VolumeMount{Name: "results", MountPath: "/results"}) {
+		t.Errorf("the first container: %+v", worker)
+	}
+	if other := pod.Containers[1]; len(other.Env) > 0 || len(other.VolumeMounts) > 0 {
+		t.Errorf("the second container: %+v", other)
 	}
 }
 

@@ -30,7 +30,7 @@ func (n *Namespace) ApplyRBAC(file string) {
 		n.tb.Fatal(err)
 	}
 	data = bytes.ReplaceAll(data, []byte("<namespace>"), []byte(n.Name)) // as the file says
-	data = bytes.ReplaceAll(data, []byte("serviceaccounts:adapters"), []byte("serviceaccounts:"+n.Name))
+	data = bytes.ReplaceAll(data, []byte("serviceaccounts:my-namespace"), []byte("serviceaccounts:"+n.Name))
 	docs := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(data), 4096)
 	for {
 		var doc json.RawMessage

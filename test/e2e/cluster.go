@@ -111,7 +111,7 @@ func (c *cluster) applyInjection(ctx context.Context, o options) error {
 	_, err := kubectl(ctx, nil, "label", "namespace", c.namespace, "status-reporter/policies=enabled")
 	return errors.Join(err,
 		c.apply(ctx, filepath.Join(o.deploy, "inject", "config.yaml"), "status-reporter:dev", o.image),
-		c.apply(ctx, filepath.Join(o.deploy, "inject", "rbac.yaml"), "system:serviceaccounts:adapters", "system:serviceaccounts:"+c.namespace))
+		c.apply(ctx, filepath.Join(o.deploy, "inject", "rbac.yaml"), "system:serviceaccounts:my-namespace", "system:serviceaccounts:"+c.namespace))
 }
 
 // apply applies a manifest with one text of it replaced.
