@@ -15,7 +15,7 @@ var suites = []struct{ heading, prefix string }{
 	{"deliveries", "TestAPIServer/delivery/"},
 	{"beside its Job controller", "TestAPIServer/controllers/"},
 	{"policies", "TestPolicies/"},
-	{"the fake's fidelity", "TestFidelity/"},
+	{"the double's fidelity", "TestFidelity/"},
 }
 
 // result is what came of the suites on one version.
