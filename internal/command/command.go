@@ -33,7 +33,7 @@ Usage:
 
 validate and write tell more with -h.
 
-Documentation: README.md
+Documentation: https://github.com/openshift-hyperfleet/status-reporter
 `
 
 // Exit codes.

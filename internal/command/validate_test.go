@@ -131,18 +131,19 @@ func TestCommandLines(t *testing.T) {
 		code int
 		want string
 	}{
-		{[]string{"validate"}, 2, "status-reporter validate: arguments beside the flags: 0, want 1\n\nUsage: status-reporter validate"},
-		{[]string{"validate", "a", "b"}, 2, "status-reporter validate: arguments beside the flags: 2, want 1\n"},
+		{[]string{"validate"}, 2, "status-reporter validate: no FILE given\n\nUsage: status-reporter validate"},
+		{[]string{"validate", "a", "b"}, 2, "status-reporter validate: one FILE only, not 2: quote a name that holds spaces\n"},
 		{[]string{"validate", "-o", "xml", "a"}, 2, "status-reporter validate: -o must be yaml or json\n"},
-		{[]string{"validate", "-x", "a"}, 2, "flag provided but not defined: -x\nUsage: status-reporter validate"},
-		{[]string{"validate", "-h"}, 0, "Usage: status-reporter validate"},
+		{[]string{"validate", "-x", "a"}, 2, "status-reporter validate: flag provided but not defined: -x\n\nUsage: status-reporter validate"},
 		{[]string{"validate", "/no/such/file"}, 2, "status-reporter validate: open /no/such/file: no such file or directory\n"},
 		{[]string{"validate", "/"}, 2, "status-reporter validate: read /: is a directory\n"},
 		{[]string{"write"}, 2, "status-reporter write: -status must be success or failure\n\nUsage: status-reporter write"},
 		{[]string{"write", "-status", "Success"}, 2, "status-reporter write: -status must be success or failure\n"},
-		{[]string{"write", "-status", "success", "Ready"}, 2, "status-reporter write: arguments beside the flags: 1, want 0\n"},
-		{[]string{"write", "-h"}, 0, "Usage: status-reporter write"},
-		{[]string{"write", "-status", "success", "-path", "/no/such/directory/file"}, 1, "status-reporter write: open /no/such/directory/"},
+		{[]string{"write", "-status", "success", "Ready"}, 2, "status-reporter write: \"Ready\" belongs to no flag: quote what holds spaces\n\nUsage: status-reporter write"},
+		{[]string{"write", "-status", "success", "-path", "/no/such/directory/file"}, 1, "status-reporter write: directory /no/such/directory does not exist: mount the volume, or set RESULTS_PATH or -path\n"},
+		{[]string{"write", "-status", "success", "-path", "/"}, 2, "status-reporter write: -path: must be the path of the result file, but \"/\" is a directory\n"},
+		{[]string{"write", "-status", "success", "-path", "/no/such/"}, 2, "status-reporter write: -path: must be the path of the result file, but \"/no/such/\" is a directory\n"},
+		{[]string{"write", "-status", "success", "-path", "/dev/null/file"}, 1, "status-reporter write: open /dev/null/"},
 		{[]string{"write", "-status", "success", "-message", "m", "-message-file", "f"}, 2, "status-reporter write: -message and -message-file exclude each other\n"},
 		{[]string{"write", "-status", "success", "-message-file", "-", "-details", "-"}, 2, "status-reporter write: -message-file and -details cannot both be standard input\n"},
 	} {
@@ -150,5 +151,56 @@ func TestCommandLines(t *testing.T) {
 		if r.Code != tt.code || !strings.HasPrefix(r.Stderr, tt.want) || r.Stdout != "" {
 			t.Errorf("%v: exit code %d, want %d; stderr %q, want %q; stdout %q", tt.args, r.Code, tt.code, r.Stderr, tt.want, r.Stdout)
 		}
+	}
+}
+
+// TestHelp is on standard output, as that of the program is.
+func TestHelp(t *testing.T) {
+	for _, args := range [][]string{{"validate", "-h"}, {"validate", "--help", "a"}, {"write", "-h"}, {"write", "-status", "success", "-help"}} {
+		r := runCommand("", nil, args...)
+		if r.Code != 0 || r.Stderr != "" || !strings.HasPrefix(r.Stdout, "Usage: status-reporter "+args[0]) || !strings.Contains(r.Stdout, "\n  -") {
+			t.Errorf("%v: %+v", args, r)
+		}
+	}
+}
+
+// TestValidateReach: content that is right is warned of where the reporter would not
+// get at it.
+func TestValidateReach(t *testing.T) {
+	const (
+		private = ": warning: mode 0640; the reporter may run as another user, who cannot read it\n    hint: chmod 644, before it is renamed to its name\n"
+		strayed = ": warning: a symbolic link that leaves its directory; the reporter follows none\n    hint: write the file itself there\n"
+	)
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "results"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	file := func(name string) string { return filepath.Join(dir, name) }
+	for name, mode := range map[string]os.FileMode{"results/public": 0o644, "results/private": 0o640, "outside": 0o644} {
+		if err := os.WriteFile(file(name), []byte(`{"status": "success", "reason": "Ready", "message": "All is well"}`), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(file(name), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, to := range map[string]string{"results/near": "public", "results/far": "../outside", "results/absolute": file("results/public")} {
+		if err := os.Symlink(to, file(name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, want := range map[string]string{
+		"results/public": "", "results/near": "", "results/private": private, "results/far": strayed, "results/absolute": strayed,
+	} {
+		r := runCommand("", nil, "validate", file(name))
+		if want != "" {
+			want = file(name) + want
+		}
+		if r.Code != 0 || r.Stderr != want {
+			t.Errorf("%s: exit code %d (-want +got):\n%s", name, r.Code, cmp.Diff(want, r.Stderr))
+		}
+	}
+	if r := runCommand("", nil, "validate", "-o", "json", file("results/private")); !strings.Contains(r.Stdout, `"problem": "mode 0640; `) {
+		t.Errorf("in JSON: %s", r.Stdout)
 	}
 }

@@ -2,13 +2,17 @@ package command
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"strconv"
+	"strings"
+	"syscall"
+	"unicode/utf8"
 
 	"github.com/openshift-hyperfleet/status-reporter/contract"
 	"github.com/openshift-hyperfleet/status-reporter/internal/env"
@@ -26,8 +30,9 @@ For one of the two, FILE may be -, which is standard input.
 The report comes first: where the message's file cannot be read the message
 says so, and details that cannot be read, are not valid JSON or make the
 result larger than 1 MiB are left out. Standard error says what and why, and
-the exit code is 0. It is 1 where the result could not be written, and 2,
-with nothing written, for wrong arguments.
+warns of what the Job will not show as it is given; the exit code is 0. It is
+1 where the result could not be written, and 2, with nothing written, for
+wrong arguments and for a RESULTS_PATH that the reporter would refuse.
 
 With -exit-code N it is N, 0 to 125, after a failure that was written: so a
 shell adapter under set -e ends there, its container with it, and beside a
@@ -69,11 +74,14 @@ func (p *Process) write(args []string) int {
 		p.leaveDetailsOut(&w, contract.Finding{Problem: err.Error(), Hint: "shorten them, or keep them elsewhere"})
 		err = contract.WriteFile(w.path, w.Result)
 	}
+	if err == nil {
+		p.warnOfText(&w)
+	}
 	for _, warn := range w.warnings {
 		warn()
 	}
 	if err != nil {
-		fmt.Fprintln(p.Stderr, "status-reporter write:", err)
+		fmt.Fprintln(p.Stderr, "status-reporter write:", unwritten(w.path, err))
 		return exitFailure
 	}
 	if w.Status == contract.Failure {
@@ -94,12 +102,15 @@ func (w *writing) setExitCode(v string) error {
 
 // parseWriting is parse, with what makes arguments right for write.
 func (p *Process) parseWriting(flags *flag.FlagSet, args []string, w *writing) (code int, ok bool) {
-	if _, code, ok = p.parse(flags, args, 0); !ok {
+	if _, code, ok = p.parse(flags, args, false); !ok {
 		return code, false
 	}
 	// In a script with DOS line ends the last argument of each line has a carriage return behind it.
 	w.Status = contract.Status(env.Trim(string(w.Status)))
-	w.path = cmp.Or(env.Trim(w.path), env.Get(p.Getenv, "RESULTS_PATH", contract.DefaultResultsPath))
+	source := "-path"
+	if w.path = env.Trim(w.path); w.path == "" {
+		source, w.path = "RESULTS_PATH", env.Get(p.Getenv, "RESULTS_PATH", contract.DefaultResultsPath)
+	}
 	w.messageFile, w.detailsFile = env.Trim(w.messageFile), env.Trim(w.detailsFile)
 	var err error
 	switch {
@@ -110,9 +121,61 @@ func (p *Process) parseWriting(flags *flag.FlagSet, args []string, w *writing) (
 	case w.messageFile == "-" && w.detailsFile == "-":
 		err = errors.New("-message-file and -details cannot both be standard input")
 	default:
-		return 0, true
+		err = checkPath(source, w.path)
 	}
-	return p.wrong(flags, err), false
+	if err != nil {
+		return p.wrong(flags, err), false
+	}
+	return 0, true
+}
+
+// checkPath refuses what the reporter refuses. A path of -path may be relative: who
+// tries something out gives one.
+func checkPath(source, path string) error {
+	if source != "-path" && !filepath.IsAbs(path) {
+		return fmt.Errorf("%s: must be an absolute path, is %q", source, env.Shorten(path))
+	}
+	info, err := os.Stat(path)
+	if err == nil && info.IsDir() || strings.HasSuffix(path, "/") || strings.HasSuffix(path, "/.") {
+		return fmt.Errorf("%s: must be the path of the result file, but %q is a directory", source, env.Shorten(path))
+	}
+	return nil
+}
+
+// unwritten says what to do about a result that could not be written.
+func unwritten(path string, err error) error {
+	dir := filepath.Dir(path)
+	switch _, missing := os.Stat(dir); {
+	case errors.Is(missing, fs.ErrNotExist):
+		return fmt.Errorf("directory %s does not exist: mount the volume, or set RESULTS_PATH or -path", env.Shorten(dir))
+	case errors.Is(err, syscall.EROFS):
+		return fmt.Errorf("%w: mount the volume without readOnly, or set RESULTS_PATH or -path", err)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%w: let the adapter's user write to the volume, as to an emptyDir, or give the Pod an fsGroup", err)
+	}
+	return err
+}
+
+// warnOfText warns of what validate would: the Job will not show reason and message
+// as they were given.
+func (p *Process) warnOfText(w *writing) {
+	said := w.Result
+	said.Reason, said.Message = env.Trim(said.Reason), env.Trim(said.Message) // a file's text ends in a line break
+	warn := func(f contract.Finding) {
+		f.Line, f.Column = 0, 0 // there is no such file
+		w.warnings = append(w.warnings, func() { p.finding("status-reporter write", "warning", f) })
+	}
+	if n := utf8.RuneCountInString(said.Message); n > contract.MaxMessageLength { // may be too large for Inspect
+		warn(contract.Finding{Member: "message", Problem: fmt.Sprintf("%d characters; it is cut to %d", n, contract.MaxMessageLength), Hint: `put the rest under "details"`})
+		said.Message = env.Trim(string([]rune(said.Message)[:contract.MaxMessageLength]))
+	}
+	data, err := json.Marshal(said)
+	if err != nil {
+		return // told by who has written it
+	}
+	for _, f := range contract.Inspect(data).Warnings {
+		warn(f)
+	}
 }
 
 func (p *Process) readMessage(w *writing) {

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/openshift-hyperfleet/status-reporter/contract"
+	"github.com/openshift-hyperfleet/status-reporter/internal/env"
 )
 
 func TestWrite(t *testing.T) {
@@ -23,13 +24,13 @@ func TestWrite(t *testing.T) {
 		args        []string
 		want        string
 	}{
-		{"status alone", "", env, []string{"-status", "success"}, `{"status":"success"}`},
+		{"text", "", env, []string{"-status", "success", "-reason", "Ready", "-message", "m"}, `{"status":"success","reason":"Ready","message":"m"}`},
 		{"all", `{"used": 24}`, env, []string{"-status=failure", "-reason", "QuotaExceeded", "-message", `say "24" <of> 24`, "-details", "-"},
 			`{"status":"failure","reason":"QuotaExceeded","message":"say \"24\" <of> 24","details":{"used":24}}`},
-		{"path", "", map[string]string{"RESULTS_PATH": "/no/such/directory/file"}, []string{"-status", "success", "-path", path}, `{"status":"success"}`},
-		{"a path with a line break", "", map[string]string{"RESULTS_PATH": path + "\n"}, []string{"-status", "success"}, `{"status":"success"}`},
-		{"a path of white space", "", env, []string{"-status", "success", "-path", " "}, `{"status":"success"}`},
-		{"DOS line ends", "", env, []string{"-path", path + "\r", "-reason", "Ready\r", "-status", "success\r"}, `{"status":"success","reason":"Ready"}`},
+		{"path", "", map[string]string{"RESULTS_PATH": "/no/such/directory/file"}, []string{"-status", "success", "-reason", "Ready", "-message", "m", "-path", path}, `{"status":"success","reason":"Ready","message":"m"}`},
+		{"a path with a line break", "", map[string]string{"RESULTS_PATH": path + "\n"}, []string{"-status", "success", "-reason", "Ready", "-message", "m"}, `{"status":"success","reason":"Ready","message":"m"}`},
+		{"a path of white space", "", env, []string{"-status", "success", "-reason", "Ready", "-message", "m", "-path", " "}, `{"status":"success","reason":"Ready","message":"m"}`},
+		{"DOS line ends", "", env, []string{"-path", path + "\r", "-reason", "Ready\r", "-message", "m\r", "-status", "success\r"}, `{"status":"success","reason":"Ready","message":"m"}`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := runCommand(tt.stdin, tt.env, append([]string{"write"}, tt.args...)...)
@@ -69,6 +70,8 @@ func TestWriteReportComesFirst(t *testing.T) {
 		bare       = `{"status":"failure","reason":"ProbeFailed"}`
 		without    = "; the result is written without details\n"
 		nameAFile  = "    hint: name a file that can be read, or - for standard input\n"
+		none       = "warning: message: missing; the Job will say \"No message provided\"\n"
+		cut        = "warning: message: 100000 characters; it is cut to 1024\n    hint: put the rest under \"details\"\n"
 		unreadable = `{"status":"failure","reason":"ProbeFailed","message":"The message could not be read: -message-file `
 	)
 	long := strings.Repeat("d", 100<<10)
@@ -79,8 +82,8 @@ func TestWriteReportComesFirst(t *testing.T) {
 		stderr      string // without the command's name; the hint's beginning
 	}{
 		{"a message's file", "", []string{"-message-file", "error.txt"}, `{"status":"failure","reason":"ProbeFailed","message":"no route to host"}`, ""},
-		{"200 kB", strings.Repeat("\u00e9", 100e3), []string{"-message-file=-"}, `{"status":"failure","reason":"ProbeFailed","message":"` + strings.Repeat("\u00e9", 1024) + `"}`, ""},
-		{"nothing in it", "", []string{"-message-file", "empty"}, bare, ""},
+		{"200 kB", strings.Repeat("\u00e9", 100e3), []string{"-message-file=-"}, `{"status":"failure","reason":"ProbeFailed","message":"` + strings.Repeat("\u00e9", 1024) + `"}`, cut},
+		{"nothing in it", "", []string{"-message-file", "empty"}, bare, none},
 		{"no such file", "", []string{"-message-file", "missing"}, unreadable + `missing: no such file or directory"}`,
 			"-message-file missing: warning: no such file or directory; the message says so\n" + nameAFile},
 		{"the message in place of its file's name", "", []string{"-message-file", long}, unreadable + long[:64] + `…: file name too long"}`,
@@ -88,7 +91,7 @@ func TestWriteReportComesFirst(t *testing.T) {
 		{"a directory", "", []string{"-message-file", "/"}, unreadable + `/: is a directory"}`,
 			"-message-file /: warning: is a directory; the message says so\n" + nameAFile},
 		{"both", `{"used": 24}`, []string{"-message-file", "error.txt", "-details", "-"}, `{"status":"failure","reason":"ProbeFailed","message":"no route to host","details":{"used":24}}`, ""},
-		{"details as DOS has them", "", []string{"-details", "dos.json"}, `{"status":"failure","reason":"ProbeFailed","details":{"used":24}}`, ""},
+		{"details as DOS has them", "", []string{"-details", "dos.json"}, `{"status":"failure","reason":"ProbeFailed","details":{"used":24}}`, none},
 		{"details are no JSON", "", []string{"-details", "quotes.json"}, bare,
 			"-details quotes.json:2:3: warning: not valid JSON: invalid character '\\'' looking for beginning of object key string" + without + "    hint: use \" instead of '\n"},
 		{"half of the details", "", []string{"-details", "half.json"}, bare,
@@ -162,7 +165,8 @@ func TestWriteStandardInput(t *testing.T) {
 		file   string
 		stderr string
 	}{
-		"endless message": {&input{content: "y\n"}, "-message-file", `{"status":"success","message":"y` + strings.Repeat(`\ny`, 511) + `"}`, ""},
+		"endless message": {&input{content: "y\n"}, "-message-file", `{"status":"success","message":"y` + strings.Repeat(`\ny`, 511) + `"}`,
+			"warning: message: 1048577 characters; it is cut to 1024\n"},
 		"endless details": {&input{content: "1"}, "-details", `{"status":"success"}`, "larger than 1048576 bytes; the result is written without details"},
 		"message breaks off": {&input{content: "half", most: 4, fault: syscall.EIO}, "-message-file", `{"status":"success","message":"half"}`,
 			"-message-file -: warning: input/output error\n"},
@@ -235,5 +239,82 @@ func TestWriteExitCode(t *testing.T) {
 				t.Errorf("exit code %d, file %s; want %d, %s\n%s", r.Code, got, tt.want, tt.file, r.Stderr)
 			}
 		})
+	}
+}
+
+// TestWriteWarnsOfText: what the Job will not show as it was given is told, as
+// validate tells it, when it is written.
+func TestWriteWarnsOfText(t *testing.T) {
+	const noReason, noMessage = `reason: missing; the Job will say "NoReasonProvided"`, `message: missing; the Job will say "No message provided"`
+	path := filepath.Join(t.TempDir(), "result.json")
+	for _, tt := range []struct {
+		reason, message string
+		want            []string
+	}{
+		{"Ready", "All is well", nil},
+		{"Ready\r", "All is well\n", nil}, // as scripts and files end
+		{"", "", []string{noReason, noMessage}},
+		{" ", "m", []string{noReason}},
+		{"not ready", "m", []string{"reason: not one word; programs match on it"}},
+		{strings.Repeat("R", 129), "m", []string{"reason: 129 characters; it is cut to 128"}},
+		{strings.Repeat("R", 128), strings.Repeat("m", 1024), nil},
+		{"Ready", strings.Repeat("m", 1025), []string{"message: 1025 characters; it is cut to 1024"}},
+		{"Ready", "\x1b[31mred\x1b[0m", []string{"message: control characters and bidirectional overrides are removed: 2"}},
+		{"Ready", "half a character \xc3", []string{"message: holds U+FFFD, which stands for bytes that are no character"}},
+	} {
+		r := runCommand("", nil, "write", "-status", "success", "-path", path, "-reason", tt.reason, "-message", tt.message)
+		var got []string
+		for line := range strings.Lines(r.Stderr) {
+			if text, ok := strings.CutPrefix(line, "status-reporter write: warning: "); ok {
+				got = append(got, strings.TrimSpace(text))
+			} else if !strings.HasPrefix(line, "    hint: ") {
+				t.Errorf("%q, %q: %s", tt.reason, tt.message, line)
+			}
+		}
+		if diff := cmp.Diff(tt.want, got); diff != "" || r.Code != 0 {
+			t.Errorf("%q, %q: exit code %d (-want +got):\n%s", tt.reason, tt.message, r.Code, diff)
+		}
+	}
+}
+
+// TestWriteRefusesWhatTheReporterDoes: of RESULTS_PATH, before anything is written.
+func TestWriteRefusesWhatTheReporterDoes(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	for value, want := range map[string]string{
+		"result.json":    `RESULTS_PATH: must be an absolute path, is "result.json"`,
+		"./result.json":  `RESULTS_PATH: must be an absolute path, is "./result.json"`,
+		dir:              `RESULTS_PATH: must be the path of the result file, but "` + env.Shorten(dir) + `" is a directory`,
+		dir + "/absent/": `RESULTS_PATH: must be the path of the result file, but "` + env.Shorten(dir+"/absent/") + `" is a directory`,
+	} {
+		r := runCommand("", map[string]string{"RESULTS_PATH": value}, "write", "-status", "success")
+		if r.Code != exitUsage || !strings.HasPrefix(r.Stderr, "status-reporter write: "+want+"\n") {
+			t.Errorf("%s: exit code %d, %s", value, r.Code, r.Stderr)
+		}
+	}
+	if r := runCommand("", map[string]string{"RESULTS_PATH": "elsewhere"}, "write", "-status", "success", "-path", "result.json"); r.Code != 0 {
+		t.Errorf("-path is not RESULTS_PATH: %+v", r)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
+		t.Errorf("%v, %v", entries, err)
+	}
+}
+
+// TestUnwritten: an error that says no more than the kernel does leaves the user alone.
+func TestUnwritten(t *testing.T) {
+	dir := t.TempDir()
+	for _, tt := range []struct {
+		path string
+		err  error
+		want string
+	}{
+		{dir + "/none/r.json", &os.PathError{Op: "open", Path: "x", Err: syscall.ENOENT}, "/none does not exist: mount the volume, or set RESULTS_PATH or -path"},
+		{dir + "/r.json", &os.PathError{Op: "open", Path: "x", Err: syscall.EROFS}, "open x: read-only file system: mount the volume without readOnly, "},
+		{dir + "/r.json", &os.PathError{Op: "open", Path: "x", Err: syscall.EACCES}, "open x: permission denied: let the adapter's user write to the volume, "},
+		{dir + "/r.json", &os.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}, "write x: no space left on device"},
+	} {
+		if got := unwritten(tt.path, tt.err); !strings.Contains(got.Error(), tt.want) {
+			t.Errorf("%v: %v, want %q", tt.err, got, tt.want)
+		}
 	}
 }

@@ -70,19 +70,19 @@ func parseConfig(getenv func(string) string) (c config, warnings, problems []str
 	c.job = p.name("JOB_NAME", validation.IsDNS1123Subdomain)
 	c.namespace = p.name("JOB_NAMESPACE", validation.IsDNS1123Label)
 	c.pod = p.name("POD_NAME", validation.IsDNS1123Subdomain)
-	c.adapter = p.get("ADAPTER_CONTAINER_NAME", "") // a wrong one costs the Pod's news, not the report
+	c.adapter = p.container("ADAPTER_CONTAINER_NAME") // that it is none of the Pod's costs the Pod's news, not the report
 	c.resultsPath = p.path("RESULTS_PATH", contract.DefaultResultsPath)
 	c.serviceAccountDir = p.get("SERVICE_ACCOUNT_DIR", "/var/run/secrets/kubernetes.io/serviceaccount")
 	c.poll = p.seconds("POLL_INTERVAL_SECONDS", "2")
 	c.wait = p.seconds("MAX_WAIT_TIME_SECONDS", "300")
 	if c.poll >= c.wait && c.wait > 0 {
-		p.fail("POLL_INTERVAL_SECONDS", "must be less than MAX_WAIT_TIME_SECONDS (%s), is %s", c.wait, c.poll)
+		p.fail("POLL_INTERVAL_SECONDS", "must be less than MAX_WAIT_TIME_SECONDS, %.0f seconds, and is %.0f (2 where it is not set): lower the one or raise the other", c.wait.Seconds(), c.poll.Seconds())
 	}
 	c.conditionType = p.conditionType("CONDITION_TYPE")
 	c.failureExitCode = p.failureExitCode("FAILURE_EXIT_CODE")
 	c.outcomeLabel, c.detailsAnnotation = p.key("OUTCOME_LABEL"), p.key("DETAILS_ANNOTATION")
 	c.host = p.get("KUBERNETES_SERVICE_HOST", "")
-	c.port = p.get("KUBERNETES_SERVICE_PORT", "443")
+	c.port = p.port("KUBERNETES_SERVICE_PORT", "443")
 	if c.host == "" {
 		p.fail("KUBERNETES_SERVICE_HOST", "not set; the reporter runs in a Pod, where the kubelet sets it")
 	}
@@ -94,16 +94,48 @@ func parseConfig(getenv func(string) string) (c config, warnings, problems []str
 }
 
 // addressed reports whether the Job is known, whatever else is wrong.
-func (c *config) addressed() bool { return c.job != "" && c.namespace != "" && c.host != "" }
+func (c *config) addressed() bool {
+	return c.job != "" && c.namespace != "" && c.host != "" && c.port != ""
+}
 
 func (p *parser) name(name string, check func(string) []string) string {
 	v := p.get(name, "")
 	if v == "" {
-		p.fail(name, "required, but not set")
+		p.fail(name, "required, but not set; take it by fieldRef from %s", fields[name])
 		return ""
 	}
 	if problems := check(v); len(problems) > 0 {
 		p.fail(name, "%q: %s", env.Shorten(v), problems[0])
+		return ""
+	}
+	return v
+}
+
+// fields are where the Pod's template has the names from, as deploy/job.yaml does.
+var fields = map[string]string{
+	"JOB_NAME":      "metadata.labels['batch.kubernetes.io/job-name']",
+	"JOB_NAMESPACE": "metadata.namespace",
+	"POD_NAME":      "metadata.name",
+}
+
+// container is empty where it is not set, or wrong.
+func (p *parser) container(name string) string {
+	v := p.get(name, "")
+	if v == "" {
+		return ""
+	}
+	if problems := validation.IsDNS1123Label(v); len(problems) > 0 {
+		p.fail(name, "%q is no container's name: %s", env.Shorten(v), problems[0])
+		return ""
+	}
+	return v
+}
+
+// port is empty where it is wrong.
+func (p *parser) port(name, fallback string) string {
+	v := p.get(name, fallback)
+	if n, err := strconv.ParseUint(v, 10, 16); err != nil || n == 0 {
+		p.fail(name, "must be a port, from 1 to 65535, is %q; the kubelet sets it, and nothing else has to", env.Shorten(v))
 		return ""
 	}
 	return v
@@ -145,9 +177,9 @@ func (p *parser) seconds(name, fallback string) time.Duration {
 	case err != nil && !errors.Is(err, strconv.ErrRange):
 		p.fail(name, "must be a whole number of seconds, is %q", env.Shorten(v))
 	case err != nil || n > uint64(math.MaxInt64/time.Second):
-		p.fail(name, "too large: %q", env.Shorten(v))
+		p.fail(name, "must be at most %d seconds, is %q", math.MaxInt64/time.Second, env.Shorten(v))
 	case n == 0:
-		p.fail(name, "must be at least 1")
+		p.fail(name, "must be at least 1 second, is %q", env.Shorten(v))
 	default:
 		return time.Duration(n) * time.Second
 	}
@@ -161,7 +193,7 @@ func (p *parser) conditionType(name string) batchv1.JobConditionType {
 		return contract.DefaultConditionType
 	}
 	if slices.Contains(controllerTypes, v) {
-		p.fail(name, "%s belongs to the Job controller", v)
+		p.fail(name, "%s belongs to the Job controller; take another, such as %s", v, contract.DefaultConditionType)
 		return contract.DefaultConditionType
 	}
 	return v

@@ -1,7 +1,10 @@
 package reporter
 
 import (
+	"errors"
+	"io/fs"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -85,6 +88,58 @@ func TestConfigOutcome(t *testing.T) {
 		}
 		if !tt.good && !strings.HasPrefix(problems[0], tt.name+": ") {
 			t.Errorf("%s=%s: the problem does not begin with the name: %q", tt.name, tt.value, problems)
+		}
+	}
+}
+
+// TestConfigSaysWhatToDo: each problem is one that the user can act on.
+func TestConfigSaysWhatToDo(t *testing.T) {
+	for _, tt := range []struct{ name, value, want string }{
+		{"JOB_NAME", "", "JOB_NAME: required, but not set; take it by fieldRef from metadata.labels['batch.kubernetes.io/job-name']"},
+		{"JOB_NAMESPACE", "", "JOB_NAMESPACE: required, but not set; take it by fieldRef from metadata.namespace"},
+		{"POD_NAME", " ", "POD_NAME: required, but not set; take it by fieldRef from metadata.name"},
+		{"CONDITION_TYPE", "Failed", "CONDITION_TYPE: Failed belongs to the Job controller; take another, such as Available"},
+		{"MAX_WAIT_TIME_SECONDS", "3", "POLL_INTERVAL_SECONDS: must be less than MAX_WAIT_TIME_SECONDS, 3 seconds, and is 3 (2 where it is not set): lower the one or raise the other"},
+		{"MAX_WAIT_TIME_SECONDS", "0", `MAX_WAIT_TIME_SECONDS: must be at least 1 second, is "0"`},
+		{"MAX_WAIT_TIME_SECONDS", "9223372037", `MAX_WAIT_TIME_SECONDS: must be at most 9223372036 seconds, is "9223372037"`},
+		{"MAX_WAIT_TIME_SECONDS", "99999999999999999999", `MAX_WAIT_TIME_SECONDS: must be at most 9223372036 seconds, is "99999999999999999999"`},
+		{"MAX_WAIT_TIME_SECONDS", "5m", `MAX_WAIT_TIME_SECONDS: must be a whole number of seconds, is "5m"`},
+		{"ADAPTER_CONTAINER_NAME", "My_Adapter", `ADAPTER_CONTAINER_NAME: "My_Adapter" is no container's name: a lowercase RFC 1123 label must consist of `},
+		{"ADAPTER_CONTAINER_NAME", strings.Repeat("a", 64), `ADAPTER_CONTAINER_NAME: "` + strings.Repeat("a", 64) + `" is no container's name: must be no more than 63 `},
+		{"KUBERNETES_SERVICE_PORT", "https", `KUBERNETES_SERVICE_PORT: must be a port, from 1 to 65535, is "https"`},
+		{"KUBERNETES_SERVICE_PORT", "0", `KUBERNETES_SERVICE_PORT: must be a port, from 1 to 65535, is "0"`},
+		{"KUBERNETES_SERVICE_PORT", "65536", `KUBERNETES_SERVICE_PORT: must be a port, from 1 to 65535, is "65536"`},
+		{"KUBERNETES_SERVICE_PORT", "tcp://192.0.2.1:443", `KUBERNETES_SERVICE_PORT: must be a port, from 1 to 65535, is "tcp://192.0.2.1:443"`},
+	} {
+		c, warnings, problems := parsed(tt.name, tt.value)
+		if len(problems) != 1 || !strings.HasPrefix(problems[0], tt.want) || warnings != nil {
+			t.Errorf("%s=%q: %q, want %q", tt.name, tt.value, problems, tt.want)
+		}
+		reachable := tt.name != "JOB_NAME" && tt.name != "JOB_NAMESPACE" && tt.name != "KUBERNETES_SERVICE_PORT"
+		if c.addressed() != reachable {
+			t.Errorf("%s=%q: it can be told on the Job: %v", tt.name, tt.value, c.addressed())
+		}
+	}
+	for _, good := range [][2]string{{"KUBERNETES_SERVICE_PORT", "1"}, {"KUBERNETES_SERVICE_PORT", "65535"}, {"KUBERNETES_SERVICE_PORT", ""}, {"ADAPTER_CONTAINER_NAME", strings.Repeat("a", 63)}, {"ADAPTER_CONTAINER_NAME", ""}} {
+		if _, _, problems := parsed(good[0], good[1]); problems != nil {
+			t.Errorf("%s=%q: %q", good[0], good[1], problems)
+		}
+	}
+}
+
+// TestUnusableToken: what is wrong with it says what to do.
+func TestUnusableToken(t *testing.T) {
+	const mount = "; mount a projected volume there with the token and kube-root-ca.crt, as deploy/job.yaml does"
+	for _, tt := range []struct {
+		err  error
+		want string
+	}{
+		{&fs.PathError{Op: "open", Path: "/t/token", Err: syscall.ENOENT}, "open /t/token: no such file or directory" + mount},
+		{errors.New("/t/ca.crt holds no certificate"), "/t/ca.crt holds no certificate" + mount},
+		{&fs.PathError{Op: "open", Path: "/t/token", Err: syscall.EACCES}, "open /t/token: permission denied; let the reporter's user read it, as of a projected volume without a defaultMode of its own"},
+	} {
+		if got := unusable(tt.err).Error(); got != tt.want {
+			t.Errorf("%q, want %q", got, tt.want)
 		}
 	}
 }

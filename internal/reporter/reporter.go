@@ -5,7 +5,9 @@ package reporter
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -71,7 +73,7 @@ func Run(p Process) int {
 		UserAgent: "status-reporter/" + p.Version, Traceparent: trace.header(), Log: log, Dial: p.Dial,
 	})
 	if err != nil {
-		problems = append(problems, "SERVICE_ACCOUNT_DIR: "+err.Error())
+		problems = append(problems, "SERVICE_ACCOUNT_DIR: "+unusable(err).Error())
 	} else {
 		defer client.Close()
 	}
@@ -89,6 +91,14 @@ func Run(p Process) int {
 	}
 	log.Info("started", "resultsPath", cfg.resultsPath, "maxWait", cfg.wait.String())
 	return exitCode(r.run(p.Signals, nil), cfg.failureExitCode)
+}
+
+// unusable says what to do about a token or a CA that is not there.
+func unusable(err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w; let the reporter's user read it, as of a projected volume without a defaultMode of its own", err)
+	}
+	return fmt.Errorf("%w; mount a projected volume there with the token and kube-root-ca.crt, as deploy/job.yaml does", err)
 }
 
 // reporter is the sidecar with its configuration: it joins watch, kubeapi and the

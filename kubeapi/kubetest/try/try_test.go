@@ -145,7 +145,7 @@ func TestCommands(t *testing.T) {
 func TestMisconfigured(t *testing.T) {
 	t.Setenv("CONDITION_TYPE", "Failed")
 	p := play(t, "--", "sh", "-c", "echo the adapter runs")
-	want := "Available=False (ReporterMisconfigured): CONDITION_TYPE: Failed belongs to the Job controller"
+	want := "Available=False (ReporterMisconfigured): CONDITION_TYPE: Failed belongs to the Job controller; take another, such as Available"
 	if diff := cmp.Diff(want, p.condition(t)); diff != "" {
 		t.Errorf("condition (-want +got):\n%s", diff)
 	}
