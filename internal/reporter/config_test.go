@@ -1,8 +1,11 @@
 package reporter
 
 import (
-	"errors"
+	"bufio"
+	"io"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -131,15 +134,40 @@ func TestConfigSaysWhatToDo(t *testing.T) {
 func TestUnusableToken(t *testing.T) {
 	const mount = "; mount a projected volume there with the token and kube-root-ca.crt, as deploy/job.yaml does"
 	for _, tt := range []struct {
-		err  error
-		want string
+		files map[string]string
+		want  string
 	}{
-		{&fs.PathError{Op: "open", Path: "/t/token", Err: syscall.ENOENT}, "open /t/token: no such file or directory" + mount},
-		{errors.New("/t/ca.crt holds no certificate"), "/t/ca.crt holds no certificate" + mount},
-		{&fs.PathError{Op: "open", Path: "/t/token", Err: syscall.EACCES}, "open /t/token: permission denied; let the reporter's user read it, as of a projected volume without a defaultMode of its own"},
+		{nil, "/token: no such file or directory"},
+		{map[string]string{"token": "t"}, "/ca.crt: no such file or directory"},
+		{map[string]string{"token": "t", "ca.crt": "none"}, "/ca.crt holds no certificate"},
+		{map[string]string{"token": " "}, "/token is not a bearer token"},
 	} {
-		if got := unusable(tt.err).Error(); got != tt.want {
-			t.Errorf("%q, want %q", got, tt.want)
+		dir := t.TempDir()
+		for name, content := range tt.files {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
+				t.Fatal(err)
+			}
 		}
+		log, stderr := io.Pipe()
+		code := make(chan int, 1)
+		go func() {
+			code <- Run(Process{Stderr: stderr, Getenv: func(name string) string {
+				if name == "SERVICE_ACCOUNT_DIR" {
+					return dir
+				}
+				return environment[name]
+			}})
+		}()
+		said, err := bufio.NewReader(log).ReadString('\n')
+		if err != nil || !strings.Contains(said, `"misconfigured"`) || !strings.Contains(said, dir+tt.want+mount) {
+			t.Errorf("%v: %v: %s", tt.files, err, said)
+		}
+		if got := <-code; got != ExitMisconfigured {
+			t.Errorf("%v: exit code %d", tt.files, got)
+		}
+	}
+	err := unusable(&fs.PathError{Op: "open", Path: "/t/token", Err: syscall.EACCES})
+	if want := "open /t/token: permission denied; let the reporter's user read it, as of a projected volume without a defaultMode of its own"; err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
 	}
 }
