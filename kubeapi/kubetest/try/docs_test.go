@@ -104,6 +104,30 @@ func TestAdapters(t *testing.T) {
 	}
 }
 
+// TestWriteInShell plays docs/adapters.md's way with status-reporter write, both ways,
+// where nothing but the result's directory can be written to.
+func TestWriteInShell(t *testing.T) {
+	m := regexp.MustCompile("(?ms)^```sh\n([^#].*?status-reporter write.*?)^```$").FindStringSubmatch(read(t, "docs/adapters.md"))
+	if m == nil {
+		t.Fatal("docs/adapters.md has no example of write")
+	}
+	const probe = `probe() { echo '{"ms": 3}'; echo no route to host >&2; [ "$DOWN" = no ]; }` + "\n"
+	for down, want := range map[string]string{
+		"no":  "Available=True (ProbeSucceeded): The probe got an answer",
+		"yes": "Available=False (ProbeFailed): no route to host",
+	} {
+		t.Setenv("DOWN", down)
+		p := play(t, "--", "sh", "-euc", "cd /proc\n"+probe+m[1])
+		if diff := gocmp.Diff(want, p.condition(t)); diff != "" {
+			t.Errorf("condition (-want +got):\n%s", diff)
+		}
+		p.says(t, 0)
+		if strings.Contains(p.stderr, "warning: ") {
+			t.Errorf("a warning:\n%s", p.stderr)
+		}
+	}
+}
+
 // TestCheckAResult runs the example of validate.
 func TestCheckAResult(t *testing.T) {
 	m := regexp.MustCompile("(?ms)^```console\n\\$ ([^\n]* \\| status-reporter validate -)\n(.*?)^```$").FindStringSubmatch(read(t, "docs/adapters.md"))

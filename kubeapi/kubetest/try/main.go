@@ -9,7 +9,7 @@
 // github.com/openshift-hyperfleet/status-reporter/kubeapi/kubetest/try@VERSION.
 //
 // COMMAND is the adapter. It finds RESULTS_PATH in its environment and must
-// write its result there. Without a COMMAND a built-in adapter runs; CASE is
+// write its result there; status-reporter is on its PATH. Without a COMMAND a built-in adapter runs; CASE is
 // how it goes: success, failure, crash, oom, timeout, invalid or missing.
 //
 // The reporter is built from the same module, unless -reporter names a binary. Its
@@ -62,23 +62,26 @@ type options struct {
 	reporter     string // path of the binary; empty: build it
 	adapter      builtin
 	command      []string // the adapter
+	programs     string   // a directory for its PATH; empty: none
 	expectReason string
 	patience     time.Duration // for an adapter that goes on when its Job has a condition
 }
 
-func parseOptions(args []string, stderr io.Writer) (options, error) {
+func parseOptions(args []string, stdout, stderr io.Writer) (options, error) {
 	o := options{patience: 10 * time.Second}
 	flags := flag.NewFlagSet("try", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.Usage = func() {
-		fmt.Fprint(stderr, usage)
-		flags.PrintDefaults()
-	}
+	flags.Usage = func() {} // once it is known where it goes
 	names := strings.Join(slices.Sorted(maps.Keys(builtins)), ", ")
 	name := flags.String("case", "", "how the built-in adapter goes: "+names+" (default success)")
 	flags.StringVar(&o.reporter, "reporter", "", "the reporter's binary (default: it is built)")
 	flags.StringVar(&o.expectReason, "expect-reason", "", "fail unless the condition has this reason")
 	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			flags.SetOutput(stdout)
+		}
+		fmt.Fprint(flags.Output(), usage)
+		flags.PrintDefaults()
 		return o, err
 	}
 	o.command = flags.Args()
@@ -86,8 +89,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 		if *name != "" {
 			return o, errors.New("-case is for the built-in adapters: give it or a COMMAND")
 		}
-		_, err := exec.LookPath(o.command[0])
-		return o, err
+		return o, lookUp(o.command[0])
 	}
 	if *name == "" {
 		*name = "success"
@@ -101,7 +103,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	o, err := parseOptions(args, stderr)
+	o, err := parseOptions(args, stdout, stderr)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
@@ -116,6 +118,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 			fmt.Fprintln(stderr, "try:", err)
 			return 1
 		}
+	}
+	o.programs = tb.TempDir()
+	if err := asInAnImage(o.programs, o.reporter); err != nil {
+		fmt.Fprintln(stderr, "try:", err)
+		return 1
 	}
 	s := newStage(tb, stderr)
 	if err = s.play(ctx, o); err == nil {

@@ -82,9 +82,16 @@ func (s *stage) play(ctx context.Context, o options) error {
 func (s *stage) runAdapter(ctx context.Context, o options, reporter *process) error {
 	alive, kill := context.WithCancel(ctx)
 	defer kill()
-	adapter, err := start(alive, "adapter", s.out, o.command, []string{"RESULTS_PATH=" + s.results})
+	command, env := o.command, []string{"RESULTS_PATH=" + s.results}
+	if o.programs != "" {
+		env = append(env, "PATH="+o.programs+string(os.PathListSeparator)+os.Getenv("PATH"))
+	}
+	if command[0] == reporterName {
+		command = append([]string{filepath.Join(o.programs, reporterName)}, command[1:]...)
+	}
+	adapter, err := start(alive, "adapter", s.out, command, env)
 	if err != nil {
-		return errors.Join(err, reporter.terminate())
+		return errors.Join(explained(command[0], err), reporter.terminate())
 	}
 	s.adapter = adapter
 	select {

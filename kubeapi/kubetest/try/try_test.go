@@ -127,6 +127,7 @@ func TestCommands(t *testing.T) {
 		{"exit code", "exit 3", "Available=False (AdapterExitedWithError): Adapter container exited with code 3: Error", 1, nil},
 		{"signal", "kill -TERM $$", "Available=False (AdapterExitedWithError): Adapter container exited with code 143: Error", 1, nil},
 		{"private file", "umask 077; " + write, "Available=True (Mine): a word", 0, []string{"warning: the result file's mode is -rw-------"}},
+		{"the reporter's own command", `status-reporter write -status success -reason Mine -message "$1"`, "Available=True (Mine): a word", 0, nil},
 		{"output without end", "printf 'no newline'; printf 'one\\ntwo' >&2; " + write, "Available=True (Mine): a word", 0,
 			[]string{"adapter  | no newline\n", "adapter  | one\n", "adapter  | two\n"}},
 	} {
@@ -203,7 +204,6 @@ func TestUsage(t *testing.T) {
 		code int
 		want string
 	}{
-		{[]string{"-h"}, 0, "Usage:\n  try "},
 		{[]string{"-case", "hang"}, 2, "try: -case hang: must be one of crash, failure, invalid, missing, oom, success, timeout"},
 		{[]string{"-case", "crash", "--", "true"}, 2, "try: -case is for the built-in adapters"},
 		{[]string{"-retries", "2"}, 2, "flag provided but not defined: -retries"},
@@ -214,6 +214,59 @@ func TestUsage(t *testing.T) {
 		code := run(t.Context(), tt.args, &stdout, &stderr)
 		if code != tt.code || !strings.Contains(stderr.String(), tt.want) || stdout.Len() > 0 {
 			t.Errorf("%v: exit code %d, want %d; stderr %q, want %q; stdout %q", tt.args, code, tt.code, stderr.String(), tt.want, stdout.String())
+		}
+	}
+}
+
+// TestHelp is on standard output, since it was asked for.
+func TestHelp(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	if code := run(t.Context(), []string{"-h"}, &stdout, &stderr); code != 0 || stderr.Len() > 0 ||
+		!strings.HasPrefix(stdout.String(), "Usage:\n  try ") || !strings.Contains(stdout.String(), "-expect-reason") {
+		t.Errorf("exit code %d, stdout %q, stderr %q", code, &stdout, &stderr)
+	}
+}
+
+// TestTheCommandIsTheAdapter: nothing but status-reporter write, which is no program
+// of this machine's.
+func TestTheCommandIsTheAdapter(t *testing.T) {
+	p := play(t, "--", "status-reporter", "write", "-status", "success", "-reason", "Mine", "-message", "m")
+	if diff := cmp.Diff("Available=True (Mine): m", p.condition(t)); diff != "" {
+		t.Errorf("condition (-want +got):\n%s", diff)
+	}
+	p.says(t, 0)
+}
+
+// TestNoProgram: an adapter that cannot be started is told with what to do.
+func TestNoProgram(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for name, content := range map[string]string{"bare": "exit 0\n", "private": "#!/bin/sh\n", "elsewhere": "#!/no/such/sh\n", "dos": "#!/bin/sh\r\nexit 0\r\n"} {
+		mode := os.FileMode(0o755)
+		if name == "private" {
+			mode = 0o644
+		}
+		if err := os.WriteFile(name, []byte(content), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tt := range []struct {
+		command string
+		code    int
+		want    string
+	}{
+		{"./private", 2, `try: exec: "./private": permission denied: chmod +x ./private`},
+		{"private", 2, `try: exec: "private": executable file not found in $PATH: write ./private for the file that is here`},
+		{"absent", 2, `try: exec: "absent": executable file not found in $PATH`},
+		{"./bare", 1, "try: fork/exec ./bare: exec format error: begin it with #!/bin/sh, or with the program that it is written for"},
+		{"./elsewhere", 1, "try: fork/exec ./elsewhere: no such file or directory: its first line names a program that is not there, /no/such/sh"},
+		{"./dos", 1, `try: fork/exec ./dos: no such file or directory: its lines end as DOS has them, and "/bin/sh\r" is no program: take the carriage returns out`},
+	} {
+		p := play(t, "--", tt.command)
+		if p.stdout != "" {
+			t.Errorf("%s: stdout %q", tt.command, p.stdout)
+		}
+		if !strings.HasSuffix(p.stderr, "\n"+tt.want+"\n") && p.stderr != tt.want+"\n" || p.code != tt.code {
+			t.Errorf("%s: exit code %d, want %d and %s:\n%s", tt.command, p.code, tt.code, tt.want, p.stderr)
 		}
 	}
 }
