@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -18,9 +19,11 @@ import (
 
 const root = "../.."
 
-// tree lists the files and folders of the repository, by their paths in it.
+// tree lists the files and folders of the repository, by their paths in it. In a clone
+// they are those that git knows: a page that a user has lying about is held to nothing.
 func tree(t *testing.T) (paths []string) {
 	t.Helper()
+	known := tracked()
 	skipped := []string{".git", "bin", "dist", "node_modules"}
 	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -33,13 +36,30 @@ func tree(t *testing.T) (paths []string) {
 			}
 			return nil
 		}
-		paths = append(paths, filepath.ToSlash(name))
+		if name = filepath.ToSlash(name); known == nil || known[name] {
+			paths = append(paths, name)
+		}
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return paths
+}
+
+// tracked are the files that git knows, and their folders; nil where this is no clone.
+func tracked() map[string]bool {
+	out, err := exec.Command("git", "-C", root, "ls-files").Output()
+	if err != nil || len(out) == 0 {
+		return nil
+	}
+	known := map[string]bool{}
+	for name := range strings.FieldsFuncSeq(string(out), func(r rune) bool { return r == '\n' }) {
+		for ; !known[name]; name = path.Dir(name) { // "." is the last
+			known[name] = true
+		}
+	}
+	return known
 }
 
 func read(t *testing.T, name string) string {
