@@ -52,12 +52,23 @@ TOOL_MODULES := $(patsubst %/go.mod,%,$(wildcard hack/*/go.mod test/*/*/go.mod))
 
 .PHONY: help
 help: ## List the targets, by what they are for
-	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[A-Za-z0-9._-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[A-Za-z0-9._-]+:.*## / {printf "  %-19s %s\n", $$1, $$2} /^## / {printf "  %-19s %s\n", "", substr($$0, 4)}' $(MAKEFILE_LIST)
+
+##@ Try
+
+CASE ?= success
+
+.PHONY: demo
+demo: binary ## Run an adapter beside the real reporter, without a cluster, and print the Job and a timeline
+## ADAPTER=./my-adapter.sh is yours; CASE=success|failure|crash|oom|timeout|invalid|missing are here
+## EXPECT=REASON fails unless that is the condition's; the reporter takes MAX_WAIT_TIME_SECONDS=60
+	@go run ./kubeapi/kubetest/try -reporter $(BINARY) $(if $(EXPECT),-expect-reason $(EXPECT)) $(if $(ADAPTER),-- $(ADAPTER),-case $(CASE))
 
 ##@ Build
 
 .PHONY: binary
-binary: ## Build bin/status-reporter: static, stripped, reproducible (GOOS and GOARCH cross-compile, GOFIPS140=v1.0.0 makes the FIPS flavour)
+binary: ## Build bin/status-reporter: static, stripped, reproducible
+## GOOS and GOARCH cross-compile; GOFIPS140=v1.0.0 takes the certified FIPS 140-3 module
 	$(GO_BUILD) -o $(BINARY) .
 
 .PHONY: engine
@@ -65,7 +76,8 @@ engine:
 	@[[ -n "$(ENGINE)" ]] || { echo 'neither docker nor podman is here; make image-tar needs none'; exit 1; }
 
 .PHONY: image
-image: engine ## Build an image for each of PLATFORMS with docker or podman, as IMAGE_NAME:IMAGE_TAG-ARCH; BASE=scratch leaves distroless out
+image: engine ## Build an image for each of PLATFORMS with docker or podman, as IMAGE_NAME:IMAGE_TAG-ARCH
+## PLATFORMS='linux/amd64 linux/arm64'; BASE=scratch leaves distroless out
 	for platform in $(PLATFORMS); do \
 	  $(BUILD_IMAGE) --platform $$platform --tag $(IMAGE)-$${platform##*/} .; \
 	done
@@ -84,7 +96,8 @@ image-dev: engine ## Build IMAGE_NAME:dev for this machine's architecture, and p
 	$(if $(IMAGE_REGISTRY),$(ENGINE) push $(IMAGE_REPO):dev)
 
 .PHONY: image-tar
-image-tar: ## Write an OCI archive for each of PLATFORMS to dist/, on scratch, without an engine: for ctr images import, podman load, docker load
+image-tar: ## Write an OCI archive for each of PLATFORMS to dist/, on scratch, without docker or podman
+## for ctr images import, podman load, docker load
 	@mkdir -p dist
 	@GOOS= GOARCH= go -C hack/image build -o ../../bin/image .
 	@for platform in $(PLATFORMS); do \
@@ -117,7 +130,8 @@ VEX_PRODUCT ?= pkg:golang/github.com/openshift-hyperfleet/status-reporter@$(VERS
 VEX         ?= dist/status-reporter-$(VERSION).openvex.json
 
 .PHONY: vex
-vex: ## Write what is known of vulnerabilities as OpenVEX to VEX, about VEX_PRODUCT; before dist, whose checksums take it in
+vex: ## Write to dist/ which known vulnerabilities touch the program, and which do not, as OpenVEX
+## before dist, whose checksums take it in; VEX_PRODUCT is what it speaks of, VEX=FILE its place
 	@$(BUILD_GOVULNCHECK)
 	hack/vulncheck.sh bin/govulncheck '$(VEX_PRODUCT)' '$(VEX)'
 
@@ -148,7 +162,7 @@ lint: ## gofmt, go vet, staticcheck, and no function over a cyclomatic complexit
 UNITS = $(shell go list ./... | grep -vE '/test/(apiserver|bench|chaos|e2e|faults|golden|program)|/kubetest/try$$')
 
 .PHONY: check
-check: lint ## In under a minute what an edit needs: lint, and the unit tests without the race detector
+check: lint ## Lint and unit tests without the race detector, under a minute once built
 	go test $(UNITS)
 
 .PHONY: verify
@@ -176,7 +190,8 @@ test-image: ## Test the maker of the OCI archives
 	cd hack/image && go vet ./... && go test ./...
 
 .PHONY: test-dockerfile
-test-dockerfile: ## Build the Dockerfile for real, with buildah and stand-ins for the base images; says SKIPPED without buildah
+test-dockerfile: ## Build the Dockerfile for real, with buildah and stand-ins for the base images
+## says SKIPPED without buildah
 	hack/dockerfile-test.sh
 
 .PHONY: test-schema
@@ -184,7 +199,8 @@ test-schema: ## Compare the golden suite's JSON Schema with the parser, by a val
 	cd hack/schematest && go vet ./... && go test -count=1 ./... # what it reads is no part of its module, so that go would not know of changes
 
 .PHONY: test-consumers
-test-consumers: ## Run the recipes of docs/consumers.md: Argo CD's health check, JSONPaths, and with promtool the Prometheus rules
+test-consumers: ## Run the recipes of docs/consumers.md: Argo CD's health check, JSONPaths, Prometheus rules
+## the rules need promtool
 	cd hack/consumers && go vet ./... && go test -count=1 ./...
 
 .PHONY: test-workflows
@@ -193,7 +209,8 @@ test-workflows: ## Check .github/workflows, and the recipe in SECURITY.md that o
 	hack/verify-test.sh
 
 .PHONY: vulncheck
-vulncheck: ## Look up known vulnerabilities in the code that is called; says SKIPPED where the database cannot be reached
+vulncheck: ## Look up known vulnerabilities in the code that is called
+## says SKIPPED where the database cannot be reached
 	@$(BUILD_GOVULNCHECK)
 	@hack/vulncheck.sh bin/govulncheck
 
@@ -204,7 +221,8 @@ test-examples: binary ## Run the golden suite's examples in Python and shell, as
 ARCHITECTURES ?= arm64 s390x ppc64le
 
 .PHONY: test-arch
-test-arch: ## Golden suite along the whole way with the binaries for ARCHITECTURES under qemu's user mode emulation (Debian's qemu-user)
+test-arch: ## Run the golden suite with the real binaries of other ARCHITECTURES, under qemu
+## ARCHITECTURES='arm64 s390x ppc64le'; it takes Debian's qemu-user
 	@for arch in $(ARCHITECTURES); do \
 	  emulator=qemu-$$(sed 's/^arm64$$/aarch64/; s/^amd64$$/x86_64/; s/^386$$/i386/' <<<$$arch); \
 	  [[ $$arch == $$(go env GOHOSTARCH) ]] && emulator= || command -v $$emulator >/dev/null || { echo "there is no $$emulator: install Debian's package qemu-user"; exit 1; }; \
@@ -217,29 +235,36 @@ test-arch: ## Golden suite along the whole way with the binaries for ARCHITECTUR
 ##@ Test on a real API server
 
 .PHONY: test-apiserver
-test-apiserver: ## Golden suite, deliveries, 200 Jobs, the policies and the fake's fidelity on a real kube-apiserver: KUBEBUILDER_ASSETS, else built once; KUBERNETES=1.30.14 is another version
+test-apiserver: ## Golden suite, deliveries, 200 Jobs, policies, the double's fidelity, on a real kube-apiserver
+## built once; KUBERNETES=1.30.14 is another version; KUBEBUILDER_ASSETS=DIR has one
 	@dirs=$$(go run ./test/apiserver/assets -kubernetes '$(KUBERNETES)'); \
 	STATUS_REPORTER_APISERVER=$$dirs go test -count=1 -p 1 -parallel 16 -timeout 20m -v -run '^(TestAPIServer|TestFidelity|TestPolicies|TestConsumers)$$' ./test/apiserver | \
 	  grep --line-buffered -vE '^ *(=== |--- PASS: [^/]+/[^/]+/)'
 
 .PHONY: test-matrix
-test-matrix: ## The same on the oldest, a middle and the newest version, or on VERSIONS='…', and the table in docs/versions.md
+test-matrix: ## The same on the oldest, a middle and the newest version, and the table in docs/versions.md
+## VERSIONS='1.35.4 1.36.3' are others
 	go run ./test/apiserver/matrix $(if $(VERSIONS),-versions '$(VERSIONS)') ./test/apiserver
 
 .PHONY: e2e
-e2e: ## Real Jobs on the cluster of KUBECONFIG, with IMAGE within reach of its nodes; INJECT=1 has its policies of deploy/inject put the reporter there
+e2e: ## Run real Jobs with adapters that succeed, crash or hang on KUBECONFIG's cluster, and judge each
+## IMAGE=… is the reporter's, within reach of the nodes; ADAPTER_IMAGE=busybox:1.36 the adapters'
+## RUN=REGEXP runs some cases; SLACK=10s is for a slow cluster; INJECT=1 adds by deploy/inject
 	go run ./test/e2e -image $(IMAGE) $(if $(INJECT),-inject) $(if $(ADAPTER_IMAGE),-adapter-image $(ADAPTER_IMAGE)) $(if $(RUN),-run '$(RUN)') $(if $(SLACK),-slack $(SLACK))
 
 ##@ Search
 
 .PHONY: chaos
-chaos: ## Play N Jobs with random adapters, faults and stops, drawn from SEED; ONLY plays one of them and tells its story
+chaos: ## Play N=500 Jobs with random adapters, faults and stops, drawn from SEED=1
+## ONLY=I plays one of them and tells its story
 	go test -count=1 -timeout 60m -v -run '^TestChaos$$' ./test/chaos -chaos.n=$(or $(N),500) -chaos.seed=$(or $(SEED),1) $(if $(ONLY),-chaos.only=$(ONLY)) | \
 	  grep --line-buffered -vE '^ *(=== |--- PASS: TestChaos/)'
 
 # Without the race detector: the state is pure.
 .PHONY: explore
-explore: ## Play every order of up to DEPTH events on the state, and WALKS random stories drawn from SEED; TIME=10m bounds it, ONLY=name, UPDATE=1 rewrites what the docs say, STORY=… tells one
+explore: ## Play all that can happen to the reporter, in every order, up to DEPTH=3 events
+## and WALKS=5000 random runs, drawn from SEED=1; TIME=10m bounds it; ONLY=NAME is one start
+## STORY=… tells one run; UPDATE=1 rewrites what docs/faults.md says of it
 	@go test -count=1 -timeout 24h -v -run '$(if $(STORY),^TestTell$$,^Test(Explore|Walk)$$)' ./watch $(if $(STORY),'-explore.story=$(STORY)', \
 	  -explore.depth=$(or $(DEPTH),3) -walk.n=$(or $(WALKS),5000) -walk.seed=$(or $(SEED),1) $(if $(TIME),-explore.time=$(TIME)) $(if $(ONLY),'-explore.only=$(ONLY)') $(if $(UPDATE),-explore.update)) | \
 	  grep --line-buffered -vE '^ *(=== |--- PASS: )'
@@ -248,13 +273,14 @@ explore: ## Play every order of up to DEPTH events on the state, and WALKS rando
 STATE ?= $(shell grep -LE '"(context|os|syscall)"|^//go:build' $(filter-out %_test.go,$(wildcard watch/*.go)))
 
 .PHONY: mutate
-mutate: ## Change one thing at a time in the code that decides, N times, drawn from SEED: the tests must notice each; STATE=files names other files
+mutate: ## Change one thing at a time in the code that decides, N=40 times: a test must notice each
+## drawn from SEED=1; STATE=FILES are other files
 	@go run ./test/mutate -n $(or $(N),40) -seed $(or $(SEED),1) -equivalent watch/testdata/equivalent.txt $(STATE)
 
 FUZZTIME ?= 30s
 
 .PHONY: fuzz
-fuzz: ## Fuzz every fuzz target for FUZZTIME
+fuzz: ## Fuzz every fuzz target for FUZZTIME=30s
 	@grep -rl --include=*_test.go '^func Fuzz' . | while read -r file; do \
 	  for target in $$(grep -o '^func Fuzz[A-Za-z0-9]*' $$file | cut -c 6-); do \
 	    echo "$$(dirname $$file) $$target"; \
@@ -266,20 +292,14 @@ fuzz: ## Fuzz every fuzz target for FUZZTIME
 ##@ Measure
 
 .PHONY: bench
-bench: binary ## Print latency, requests, memory, CPU time and size as a table, and write bench.md, .json and .svg; AGAINST=path measures another reporter beside it
+bench: binary ## Print latency, requests, memory, CPU time and size as a table; write bench.md, .json and .svg
+## AGAINST=PATH measures another reporter beside it
 	go run ./test/bench -reporter $(BINARY) $(if $(AGAINST),-against $(AGAINST))
 
 .PHONY: bench-fleet
-bench-fleet: binary ## N reporters at once against one server double, or with APISERVER=1 a real kube-apiserver, with an outage of 30 s, and what they cost it (AGAINST=path too); writes bench-fleet.md, .json and .svg
+bench-fleet: binary ## The same of N=1000 reporters at once, with an outage; write bench-fleet.md, .json and .svg
+## APISERVER=1 takes a real kube-apiserver and says what they cost it; AGAINST=PATH as above
 	$(if $(APISERVER),dirs=$$(go run ./test/apiserver/assets); \
 	STATUS_REPORTER_APISERVER=$$dirs go test -count=1 -timeout 60m -v -run '^TestFleet$$' ./test/bench -args --,go run ./test/bench) \
 	  -reporter $(abspath $(BINARY)) -fleet $(or $(N),1000) -out $(CURDIR)/bench-fleet \
 	  $(if $(AGAINST),-against $(abspath $(AGAINST)))
-
-##@ Try
-
-CASE ?= success
-
-.PHONY: demo
-demo: binary ## A real adapter beside the real reporter, on a fake API server: CASE=success|failure|crash|oom|timeout|invalid|missing or ADAPTER=./my-adapter.sh
-	@go run ./kubeapi/kubetest/try -reporter $(BINARY) $(if $(EXPECT),-expect-reason $(EXPECT)) $(if $(ADAPTER),-- $(ADAPTER),-case $(CASE))

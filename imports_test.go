@@ -18,6 +18,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -345,7 +346,8 @@ func tracked(t *testing.T) []string {
 	})
 }
 
-// TestHelp: make tells of every target.
+// TestHelp: make tells of every target, in lines that a terminal holds, and first of
+// what a newcomer tries.
 func TestHelp(t *testing.T) {
 	text, err := os.ReadFile("Makefile")
 	if err != nil {
@@ -354,6 +356,14 @@ func TestHelp(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), "make", "-s", "help").Output()
 	if err != nil {
 		t.Skip("make: ", err)
+	}
+	for line := range strings.Lines(string(out)) {
+		if n := utf8.RuneCountInString(line); n > 121 { // with its end
+			t.Errorf("%d characters: %s", n, line)
+		}
+	}
+	if _, titles, _ := strings.Cut(string(out), "\n\n"); !strings.HasPrefix(titles, "Try\n") {
+		t.Errorf("it begins with %.40q", titles)
 	}
 	targets := regexp.MustCompile(`(?m)^\.PHONY: (.+)$`).FindAllStringSubmatch(string(text), -1)
 	if len(targets) < 25 {
