@@ -183,7 +183,7 @@ func (s *state) runEnded(f facts) (again bool) {
 	if end == nil || runOf(end) == p.run {
 		return again
 	}
-	// A regular sidecar gets SIGTERM together with the adapter. Evictions by the
+	// A second container gets SIGTERM together with the adapter. Evictions by the
 	// kubelet and node shutdowns tell the API only when all is over.
 	p.run, p.disrupted = runOf(end), f.disrupted() || !f.sidecar && !s.stop.sigterm.IsZero()
 	return again || f.ended == nil

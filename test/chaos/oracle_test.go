@@ -173,7 +173,7 @@ func (w *world) first(what func(s snapshot) bool) time.Duration {
 }
 
 // endedByOthers is when somebody else began to end the adapter; -1: nobody has.
-// A regular sidecar is told to stop together with the adapter.
+// A second container is told to stop together with the adapter.
 func (w *world) endedByOthers(v view) time.Duration {
 	since := time.Duration(-1)
 	if v.pod.disturbed() {
