@@ -92,7 +92,7 @@ func (l *loop) do(ctx context.Context, now time.Time, step step) {
 	}
 	if p := step.patch; p != nil {
 		l.s.beganPatch(p)
-		end := l.s.end()
+		end := l.s.end().Add(exitMargin / 2) // an answer may be due right then
 		l.start(ctx, func() func() {
 			ctx, cancel := context.WithDeadline(ctx, end)
 			defer cancel()

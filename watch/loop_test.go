@@ -198,7 +198,7 @@ func TestLoopPatchEnds(t *testing.T) {
 		r.until(10 * sec)
 		r.set(ownPod(ends(1, "Error"), isDeleted(30)))
 		r.until(40 * sec)
-		if !r.done() || r.result.Delivered || r.at != 40*sec-exitMargin {
+		if !r.done() || r.result.Delivered || r.at != 40*sec-exitMargin/2 {
 			t.Errorf("after %v: %+v, want its end before SIGKILL", r.at, r.result)
 		}
 		if last := r.lines[len(r.lines)-1]; !strings.Contains(last, msgNoTime) {
