@@ -27,7 +27,7 @@ type mistake struct {
 func reporterIn(j *batchv1.JobSpec) *corev1.Container {
 	for _, list := range [][]corev1.Container{j.Template.Spec.Containers, j.Template.Spec.InitContainers} {
 		for i := range list {
-			if len(list[i].Env) > 0 { // deploy's adapters have no variables
+			if slices.ContainsFunc(list[i].Env, func(e corev1.EnvVar) bool { return e.Name != "RESULTS_PATH" }) { // which adapters have too
 				return &list[i]
 			}
 		}
