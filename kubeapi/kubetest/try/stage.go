@@ -91,7 +91,7 @@ func (s *stage) runAdapter(ctx context.Context, o options, reporter *process) er
 	}
 	adapter, err := start(alive, "adapter", s.out, command, env)
 	if err != nil {
-		return errors.Join(explained(command[0], err), reporter.terminate())
+		return errors.Join(explained(command[0], err), reporter.cmd.Cancel()) // it would wait for a result
 	}
 	s.adapter = adapter
 	select {
