@@ -55,6 +55,10 @@ func answerOf(err error) answer {
 	}
 }
 
+// errNoUID is an answer that looks like one of the API server's, and is none: taken
+// for an object of the same name made anew it would end the run.
+var errNoUID = errors.New("the answer has no metadata.uid, so it is no API server's")
+
 // somebody reports whether an error is an answer at all, be it of a proxy.
 func somebody(err error) bool {
 	var status apierrors.APIStatus

@@ -98,7 +98,7 @@ func (s *state) insistsOnRun(v verdict) bool {
 // lastLook is at the file, since reading may have taken its time; not for an interim
 // report at one that does not answer.
 func (s *state) lastLook(v verdict) (do step, enough bool) {
-	if v.own || s.misconfigured != nil || v.interim && s.file.failed() {
+	if v.own && !s.believes(v) || s.misconfigured != nil || v.interim && s.file.failed() {
 		return step{}, true
 	}
 	s.mark(&s.out.ready, true)

@@ -158,6 +158,20 @@ func TestPodIsReadAgain(t *testing.T) {
 	}
 }
 
+// TestPodWithoutUID: what is no API server's tells nothing, least of all that the Pod
+// is gone.
+func TestPodWithoutUID(t *testing.T) {
+	s := newTestState(Config{Wait: 60 * sec})
+	s.takePod(ownPod())
+	strange := ownPod()
+	strange.UID = ""
+	s.sawPodEvent(strange)
+	s.sawPodReading(strange, nil, s.beganReadPod())
+	if !s.stop.deleted.IsZero() || s.pod.last.UID == "" || s.pod.missed == 0 {
+		t.Errorf("deleted %v, last %q, missed %d", s.stop.deleted, s.pod.last.UID, s.pod.missed)
+	}
+}
+
 // TestPriorReport: a native sidecar that is started again knows what it has reported.
 func TestPriorReport(t *testing.T) {
 	const message = `{"level":"INFO","msg":%q,"type":"Available","own":%v,"adapterRestarts":%d,"status":"True","reason":"Ready","message":"All set"}`

@@ -233,6 +233,9 @@ func (s *state) beganReadJob() seq {
 func (s *state) sawJob(job *batchv1.Job, err error, began seq) {
 	j := &s.job
 	j.reading = false
+	if err == nil && job.UID == "" && s.uid() != "" {
+		err = errNoUID
+	}
 	j.tried, j.seen, j.answered, j.err = began, s.tick(), s.now, err
 	switch a := answerOf(err); a {
 	case answered:

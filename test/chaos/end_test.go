@@ -244,7 +244,15 @@ func (w *world) excused(from, until time.Duration) bool {
 	if lost >= 0 && lost <= until || w.troubled(until) || w.troubled(from) {
 		return true
 	}
-	return w.code == reporter.ExitUndelivered && w.ended < until && w.ended >= 30*time.Minute
+	if w.code != reporter.ExitUndelivered || w.ended >= until {
+		return false
+	}
+	for _, t := range w.troubles { // 403 for a minute is final
+		if t.from <= w.ended && t.to-t.from >= time.Minute {
+			return true
+		}
+	}
+	return w.ended >= 30*time.Minute
 }
 
 // done reports whether a report has been acknowledged by a time, or the run is over.

@@ -241,8 +241,8 @@ func (w *world) views(at time.Duration, stale bool) (views []view) {
 	if stale && len(w.sigterms) > 0 {
 		jobSince = min(jobSince, w.sigterms[0])
 	}
-	if deleting := w.first(func(s snapshot) bool { return s.pod.deleting }); stale && deleting >= 0 {
-		jobSince = min(jobSince, deleting)
+	if stale && w.first(func(s snapshot) bool { return s.pod.deleting }) >= 0 {
+		jobSince = 0 // as last read, whenever that was: its guard holds the write to that
 	}
 	jobs := w.jobsSince(jobSince-instant, at, loose)
 	for _, f := range w.past {
