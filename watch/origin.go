@@ -31,10 +31,7 @@ func (f *fileState) saw(l look, began seq, at time.Time) {
 		f.since = at
 	}
 	f.look = l
-	switch {
-	case l.kind == fileAbsent:
-		f.found, f.fresh, f.leftOver = time.Time{}, false, false
-	case f.found.IsZero():
+	if l.kind != fileAbsent && f.found.IsZero() {
 		f.found = at
 	}
 	if l.blind() {
