@@ -7,6 +7,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // answer is what has become of a request.
@@ -58,6 +59,15 @@ func answerOf(err error) answer {
 // errNoUID is an answer that looks like one of the API server's, and is none: taken
 // for an object of the same name made anew it would end the run.
 var errNoUID = errors.New("the answer has no metadata.uid, so it is no API server's")
+
+// genuine is err, or errNoUID where the answer is none of the API server's, as far as
+// an object that is known tells.
+func genuine(answer metav1.Object, err error, known bool) error {
+	if err == nil && known && answer.GetUID() == "" {
+		return errNoUID
+	}
+	return err
+}
 
 // somebody reports whether an error is an answer at all, be it of a proxy.
 func somebody(err error) bool {

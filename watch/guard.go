@@ -66,8 +66,7 @@ func (s *state) overdueAt() time.Time {
 	if !s.pod.reading || !s.stop.begun() || s.out.since.IsZero() {
 		return time.Time{}
 	}
-	from := later(s.pod.askedAt, s.out.since)
-	return from.Add(s.end().Sub(from) / 2)
+	return midway(later(s.pod.askedAt, s.out.since), s.end())
 }
 
 // insistsOnPod reports whether the Pod, read in vain in this attempt, is to be read
@@ -179,8 +178,7 @@ func (s *state) mayBeAnothers() bool {
 func (s *state) guardUntil(since time.Time) time.Time {
 	until := since.Add(refusalTimeout)
 	if s.stop.begun() || s.misconfigured != nil {
-		from := later(since, s.stop.began())
-		until = earlier(until, from.Add(s.end().Sub(from)/2))
+		until = earlier(until, midway(later(since, s.stop.began()), s.end()))
 	}
 	return until
 }

@@ -165,8 +165,7 @@ func (s *state) believeAt() time.Time {
 func (s *state) halfway(since time.Time) time.Time {
 	at := since.Add(knowPatience)
 	if s.stop.begun() {
-		from := later(since, s.stop.began())
-		at = earlier(at, from.Add(s.reportAt().Sub(from)/2))
+		at = earlier(at, midway(later(since, s.stop.began()), s.reportAt()))
 	}
 	return at
 }

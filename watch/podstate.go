@@ -65,7 +65,7 @@ func (s *state) sawPodReading(pod *corev1.Pod, err error, began seq) {
 	p := &s.pod
 	p.reading = false
 	p.rereadAt = s.now.Add(max(rereadInterval, s.now.Sub(later(s.started, s.stop.sigterm))))
-	err = p.genuine(pod, err)
+	err = genuine(pod, err, p.last != nil)
 	a := answerOf(err)
 	if a != forbidden && a != unable {
 		p.refusing = time.Time{}
@@ -96,14 +96,6 @@ func (s *state) sawPodReading(pod *corev1.Pod, err error, began seq) {
 	}
 }
 
-// genuine is err, or that an answer is none of the API server's.
-func (p *podState) genuine(pod *corev1.Pod, err error) error {
-	if err == nil && pod.UID == "" && p.last != nil {
-		return errNoUID
-	}
-	return err
-}
-
 // sawCachedPod takes in an answer that may be a little old.
 func (s *state) sawCachedPod(pod *corev1.Pod, err error) {
 	switch a := answerOf(err); {
@@ -118,7 +110,7 @@ func (s *state) sawCachedPod(pod *corev1.Pod, err error) {
 
 // sawPodEvent takes in what a watch or a cache has of the Pod.
 func (s *state) sawPodEvent(pod *corev1.Pod) {
-	if s.pod.last == nil || pod.UID != "" && newer(pod, s.pod.last) {
+	if s.pod.last == nil || genuine(pod, nil, true) == nil && newer(pod, s.pod.last) {
 		s.takePod(pod)
 	}
 }

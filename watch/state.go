@@ -187,6 +187,9 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
+// midway is half of what is left between two times.
+func midway(from, to time.Time) time.Time { return from.Add(to.Sub(from) / 2) }
+
 func earlier(a, b time.Time) time.Time {
 	if b.Before(a) {
 		return b
@@ -233,9 +236,7 @@ func (s *state) beganReadJob() seq {
 func (s *state) sawJob(job *batchv1.Job, err error, began seq) {
 	j := &s.job
 	j.reading = false
-	if err == nil && job.UID == "" && s.uid() != "" {
-		err = errNoUID
-	}
+	err = genuine(job, err, s.uid() != "")
 	j.tried, j.seen, j.answered, j.err = began, s.tick(), s.now, err
 	switch a := answerOf(err); a {
 	case answered:

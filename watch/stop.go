@@ -98,9 +98,10 @@ func (s *state) reportAt() time.Time {
 	return s.stop.reportAt(s.pod.grace, s.pod.sidecar, s.slowest)
 }
 
-// interimAt is when a stop that has begun is told which may come to more; zero: it is not. In one of
-// the kubelet's own nobody knows how much time there is; in others a longer grace
-// period than the usual one is for adapters that need it, not for those who wait.
+// interimAt is when a stop, which must have begun, is told though it may come to more;
+// zero: it is not. In one of the kubelet's own nobody knows how much time there is; in
+// others a longer grace period than the usual one is for adapters that need it, not for
+// those who wait.
 func (s *state) interimAt() time.Time {
 	switch {
 	case !s.stop.kubelets():

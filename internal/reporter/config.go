@@ -70,7 +70,7 @@ func parseConfig(getenv func(string) string) (c config, warnings, problems []str
 	c.job = p.name("JOB_NAME", validation.IsDNS1123Subdomain)
 	c.namespace = p.name("JOB_NAMESPACE", validation.IsDNS1123Label)
 	c.pod = p.name("POD_NAME", validation.IsDNS1123Subdomain)
-	c.adapter = p.container("ADAPTER_CONTAINER_NAME") // that it is none of the Pod's costs the Pod's news, not the report
+	c.adapter = p.optional("ADAPTER_CONTAINER_NAME", "is no container's name", validation.IsDNS1123Label) // that it is none of the Pod's costs the Pod's news, not the report
 	c.resultsPath = p.path("RESULTS_PATH", contract.DefaultResultsPath)
 	c.serviceAccountDir = p.get("SERVICE_ACCOUNT_DIR", "/var/run/secrets/kubernetes.io/serviceaccount")
 	c.poll = p.seconds("POLL_INTERVAL_SECONDS", "2")
@@ -118,14 +118,14 @@ var fields = map[string]string{
 	"POD_NAME":      "metadata.name",
 }
 
-// container is empty where it is not set, or wrong.
-func (p *parser) container(name string) string {
+// optional is empty where it is not set, or wrong: wrong says what it is then.
+func (p *parser) optional(name, wrong string, check func(string) []string) string {
 	v := p.get(name, "")
 	if v == "" {
 		return ""
 	}
-	if problems := validation.IsDNS1123Label(v); len(problems) > 0 {
-		p.fail(name, "%q is no container's name: %s", env.Shorten(v), problems[0])
+	if problems := check(v); len(problems) > 0 {
+		p.fail(name, "%q %s: %s", env.Shorten(v), wrong, problems[0])
 		return ""
 	}
 	return v
@@ -213,14 +213,7 @@ func (p *parser) failureExitCode(name string) int {
 
 // key is that of a label or an annotation; empty where it is wrong or not set.
 func (p *parser) key(name string) string {
-	v := p.get(name, "")
-	if v == "" {
-		return ""
-	}
-	if problems := validation.IsQualifiedName(v); len(problems) > 0 {
-		p.fail(name, "%q is no key: %s", env.Shorten(v), problems[0])
-		return ""
-	}
+	v := p.optional(name, "is no key", validation.IsQualifiedName)
 	if domain, _, found := strings.Cut("."+v, "/"); found && (strings.HasSuffix(domain, ".kubernetes.io") || strings.HasSuffix(domain, ".k8s.io")) {
 		p.fail(name, "%q belongs to the Kubernetes project; take a domain of your own, as in example.com/outcome", env.Shorten(v))
 		return ""
