@@ -2,7 +2,9 @@ package kubetest
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
 )
 
 // A Version is a minor version of Kubernetes: 30 is 1.30.
@@ -16,6 +18,25 @@ const Newest Version = 37
 const Oldest Version = 30
 
 func (v Version) String() string { return fmt.Sprintf("1.%d", int(v)) }
+
+var versionPattern = regexp.MustCompile(`^v?1\.(\d+)([.+-]|$)`)
+
+// ParseVersion reads a version as a server says it, v1.30.14 or v1.30.14-gke.1, or as
+// people write it, 1.30.
+func ParseVersion(text string) (Version, error) {
+	m := versionPattern.FindStringSubmatch(text)
+	if m == nil {
+		return 0, fmt.Errorf("%q is no version of Kubernetes, such as v1.30.14", text)
+	}
+	minor, err := strconv.Atoi(m[1])
+	return Version(minor), err
+}
+
+// UnmarshalText is ParseVersion.
+func (v *Version) UnmarshalText(text []byte) (err error) {
+	*v, err = ParseVersion(string(text))
+	return err
+}
 
 // A Feature is something that kube-apiserver does since a version, and that a
 // Server does not do where it plays an older one. When, is what Kubernetes' own

@@ -41,3 +41,15 @@ func TestNewest(t *testing.T) {
 		t.Errorf("k8s.io/api %s, and the newest version is %s", found, kubetest.Newest)
 	}
 }
+
+func TestParseVersion(t *testing.T) {
+	for text, want := range map[string]kubetest.Version{
+		"v1.37.2": 37, "v1.30.14-gke.1": 30, "v1.33.1+k3s1": 33, "1.36": 36, "v1.36": 36,
+		"2.0": 0, "": 0, "v11.3": 0, "Server Version: v1.37.2": 0, "1.3x": 0, "1.99999999999999999999": 0,
+	} {
+		var got kubetest.Version
+		if err := got.UnmarshalText([]byte(text)); want > 0 && (got != want || err != nil) || want == 0 && err == nil {
+			t.Errorf("%q: %s, %v; want %s", text, got, err, want)
+		}
+	}
+}

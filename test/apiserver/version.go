@@ -1,8 +1,6 @@
 package apiserver
 
 import (
-	"regexp"
-	"strconv"
 	"testing"
 
 	"github.com/openshift-hyperfleet/status-reporter/kubeapi/kubetest"
@@ -35,13 +33,9 @@ func (c *Cluster) Needs(tb testing.TB, f *kubetest.Feature) {
 
 // Version is the minor version that the server says it is.
 func (c *Cluster) Version() kubetest.Version {
-	minor := regexp.MustCompile(`^v1\.(\d+)\.`).FindStringSubmatch(c.version())
-	if minor == nil {
-		c.tb.Fatalf("kube-apiserver says that its version is %s", c.version())
-	}
-	v, err := strconv.Atoi(minor[1])
+	v, err := kubetest.ParseVersion(c.version())
 	if err != nil {
-		c.tb.Fatal(err)
+		c.tb.Fatalf("kube-apiserver says what it is: %v", err)
 	}
-	return kubetest.Version(v)
+	return v
 }

@@ -16,6 +16,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/openshift-hyperfleet/status-reporter/kubeapi/kubetest"
 )
 
 // cluster is one namespace of the cluster that KUBECONFIG points at. kubectl
@@ -23,7 +25,7 @@ import (
 // socket that no other user can open.
 type cluster struct {
 	namespace string
-	version   version
+	version   kubetest.Version
 	client    *http.Client
 	proxy     *exec.Cmd
 	dir       string // of the socket
@@ -41,11 +43,12 @@ func connect(ctx context.Context, out io.Writer) (*cluster, error) {
 		return nil, fmt.Errorf("no cluster: %w", err)
 	}
 	c := &cluster{namespace: fmt.Sprintf("status-reporter-e2e-%05x", rand.N(1<<20))}
-	_, server, _ := strings.Cut(versions, "Server Version:")
-	if c.version, err = versionIn(server); err != nil {
-		return nil, err
+	_, server, _ := strings.Cut(versions, "Server Version: ")
+	server, _, _ = strings.Cut(server, "\n")
+	if c.version, err = kubetest.ParseVersion(server); err != nil {
+		return nil, fmt.Errorf("kubectl version: %w", err)
 	}
-	fmt.Fprintf(out, "Server Version: %s, namespace %s\n", strings.TrimSpace(server), c.namespace)
+	fmt.Fprintf(out, "Server Version: %s, namespace %s\n", server, c.namespace)
 	if c.dir, err = os.MkdirTemp("", "e2e-"); err != nil {
 		return nil, err
 	}

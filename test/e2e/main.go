@@ -22,6 +22,8 @@ import (
 	"syscall"
 	"text/tabwriter"
 	"time"
+
+	"github.com/openshift-hyperfleet/status-reporter/kubeapi/kubetest"
 )
 
 type options struct {
@@ -96,7 +98,7 @@ func run(ctx context.Context, stop func(), o options, out io.Writer) (err error)
 }
 
 // split names the cases that the cluster cannot play, and returns the others.
-func split(cases []testCase, has version, out io.Writer) (able []testCase, lacking int) {
+func split(cases []testCase, has kubetest.Version, out io.Writer) (able []testCase, lacking int) {
 	for _, c := range cases {
 		if why := c.lacks(has); why != "" {
 			fmt.Fprintf(out, "skip  %s: %s\n", c, why)

@@ -2,40 +2,18 @@ package main
 
 import (
 	"fmt"
-	"regexp"
-	"strconv"
+
+	"github.com/openshift-hyperfleet/status-reporter/kubeapi/kubetest"
 )
-
-// version is a minor version of Kubernetes: 36 is 1.36.
-type version int
-
-var versionPattern = regexp.MustCompile(`\bv?1\.(\d+)`)
-
-// versionIn finds one in a text.
-func versionIn(text string) (version, error) {
-	m := versionPattern.FindStringSubmatch(text)
-	if m == nil {
-		return 0, fmt.Errorf("%q names no version of Kubernetes", text)
-	}
-	minor, err := strconv.Atoi(m[1])
-	return version(minor), err
-}
-
-func (v *version) UnmarshalText(text []byte) (err error) {
-	*v, err = versionIn(string(text))
-	return err
-}
-
-func (v version) String() string { return fmt.Sprintf("1.%d", int(v)) }
 
 // needs is a feature that a cluster may lack.
 type needs struct {
-	Feature string  `json:"feature"`
-	Since   version `json:"since"` // the first that has it by default
+	Feature string           `json:"feature"`
+	Since   kubetest.Version `json:"since"` // the first that has it by default
 }
 
 // lacks says what a cluster of a version lacks for the case; empty: nothing.
-func (c testCase) lacks(has version) string {
+func (c testCase) lacks(has kubetest.Version) string {
 	asDefault := len(c.Env) == 1 && c.Env["FAILURE_EXIT_CODE"] == "0" // which undoes what deploy/job.yaml says
 	switch {
 	case !c.injected():

@@ -1,22 +1,16 @@
 package main
 
-import "testing"
+import (
+	"testing"
 
-func TestVersionIn(t *testing.T) {
-	for text, want := range map[string]version{
-		"Server Version: v1.37.2": 37, "Server Version: v1.30.14-gke.1": 30, "1.36": 36, "v1.33.1+k3s1": 33, "2.0": 0, "": 0, "v11.3": 0,
-	} {
-		if got, err := versionIn(text); got != want || (err == nil) != (want > 0) {
-			t.Errorf("%q: %s, %v; want %s", text, got, err, want)
-		}
-	}
-}
+	"github.com/openshift-hyperfleet/status-reporter/kubeapi/kubetest"
+)
 
 func TestLacks(t *testing.T) {
 	plain, rules := entry{}, entry{Needs: needs{"RestartAllContainers", 36}}
 	for _, tc := range []struct {
 		testCase testCase
-		has      version
+		has      kubetest.Version
 		want     string
 	}{
 		{testCase{entry: plain, form: forms[0]}, 28, ""},
