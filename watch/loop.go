@@ -6,6 +6,8 @@ import (
 	"os"
 	"time"
 
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
 	apiwatch "k8s.io/apimachinery/pkg/watch"
 )
 
@@ -76,17 +78,18 @@ func (l *loop) do(ctx context.Context, now time.Time, step step) {
 	if l.Misconfigured == nil {
 		l.file.look(ctx, step.look, l.s.clock, now, l.patience(now))
 	}
+	pressed := l.s.stop.kubelets()
 	if step.readPod {
 		began := l.s.beganReadPod()
 		l.start(ctx, func() func() {
-			pod, err := l.API.GetPod(ctx, false)
+			pod, err := ask(ctx, pressed, func(ctx context.Context) (*corev1.Pod, error) { return l.API.GetPod(ctx, false) })
 			return func() { l.s.sawPodReading(pod, err, began) }
 		})
 	}
 	if step.readJob {
 		began := l.s.beganReadJob()
 		l.start(ctx, func() func() {
-			job, err := l.API.GetJob(ctx)
+			job, err := ask(ctx, pressed, l.API.GetJob)
 			return func() { l.s.sawJob(job, err, began) }
 		})
 	}
@@ -96,7 +99,7 @@ func (l *loop) do(ctx context.Context, now time.Time, step step) {
 		l.start(ctx, func() func() {
 			ctx, cancel := context.WithDeadline(ctx, end)
 			defer cancel()
-			job, err := l.API.PatchJobStatus(ctx, p.on, p.what)
+			job, err := ask(ctx, pressed, func(ctx context.Context) (*batchv1.Job, error) { return l.API.PatchJobStatus(ctx, p.on, p.what) })
 			return func() { l.s.sawPatch(p, job, err) }
 		})
 	}
@@ -142,6 +145,39 @@ func (l *loop) start(ctx context.Context, work func() (answer func())) {
 		})
 	}()
 }
+
+// ask makes a request; pressed for time, once more where it has no answer soon: one
+// that is never answered must not take what a stop of the kubelet's own leaves. The
+// first answer counts. A report that is written twice is the same one.
+func ask[T any](ctx context.Context, pressed bool, request func(context.Context) (*T, error)) (*T, error) {
+	if !pressed {
+		return request(ctx)
+	}
+	type answer struct {
+		object *T
+		err    error
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	answers := make(chan answer, 2)
+	once := func() {
+		object, err := request(ctx)
+		answers <- answer{object, err}
+	}
+	go once()
+	select {
+	case a := <-answers:
+		return a.object, a.err
+	case <-time.After(askAgain):
+	}
+	go once()
+	a := <-answers
+	return a.object, a.err
+}
+
+// askAgain is above what a healthy API server takes, and leaves time for each of
+// Job, Pod and PATCH to be asked for twice within the two seconds of an eviction.
+const askAgain = 200 * time.Millisecond
 
 func (l *loop) answer(ctx context.Context, answer func()) {
 	select {

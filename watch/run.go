@@ -23,7 +23,8 @@ import (
 
 // API is what a run asks of the API server about one Pod and its Job. Errors that
 // are somebody's answer implement [apierrors.APIStatus], with a code where the API
-// server itself has spoken; all others are the network's.
+// server itself has spoken; all others are the network's. Requests are made side by
+// side.
 type API interface {
 	// WatchPod follows the Pod until the watch ends. It calls opened when the
 	// server has accepted the watch, then event for each event. Without a

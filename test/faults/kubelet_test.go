@@ -81,6 +81,9 @@ func kubeletFaults() []story {
 		{Name: "evicted, and each answer comes 80 ms late", Kill: evicted, Want: stopped(contract.Unknown), Play: stops(func(h *harness) {
 			h.Server.Fault(anything, kubetest.Proceed().After(80*time.Millisecond).Forever())
 		})},
+		{Name: "evicted, and each answer comes 400 ms late", Kill: 2 * time.Second, Want: stopped(contract.Unknown), Play: stops(func(h *harness) {
+			h.Server.Fault(anything, kubetest.Proceed().After(400*time.Millisecond).Forever())
+		})},
 		{Name: "evicted within the reporter's first second", Kill: evicted, Want: stopped(contract.Unknown), Play: func(h *harness) {
 			h.Run(300 * time.Millisecond)
 			h.Sigterm()
@@ -135,6 +138,21 @@ func kubeletFaults() []story {
 				h.Sigterm()
 			}})
 	}
+	for _, what := range []struct {
+		of    string
+		match kubetest.Match
+	}{{"reading of the Pod", podReads}, {"reading of the Job", jobReads}, {"PATCH", patches}} {
+		hangs := play(runs(10*time.Second), faults(what.match, kubetest.HangRequest()), (*harness).Sigterm)
+		stories = append(stories,
+			story{Name: "evicted, and one " + what.of + " is never answered", Kill: evicted, Want: stopped(contract.Unknown), Most: 6, Play: hangs},
+			story{Name: "evicted, as a native sidecar, and one " + what.of + " is never answered", Kill: 2 * time.Second, Want: stopped(contract.Unknown), Most: 12,
+				Play: play((*harness).NativeSidecar, hangs)})
+	}
+	stories = append(stories,
+		story{Name: "evicted, the adapter writes when it is told to stop, and one PATCH is never answered", Kill: 2 * time.Second, Env: quick, Want: good,
+			Play: play(faults(patches, kubetest.HangRequest()), stops(nil, pause(300*time.Millisecond), (*harness).Finish))},
+		story{Name: "evicted, and one PATCH that is made is never answered", Kill: evicted, Want: stopped(contract.Unknown),
+			Play: play(faults(patches, kubetest.HangAnswer()), stops(nil))})
 	for _, seconds := range []int64{0, 2, 10, 7200} {
 		want := stopped(contract.Unknown)
 		if seconds < 3 { // by which the time is up
