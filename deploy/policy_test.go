@@ -60,7 +60,7 @@ func TestPoliciesWhere(t *testing.T) {
 }
 
 // TestOwnConditionAgrees: the Job controller's types are those that the reporter
-// refuses as CONDITION_TYPE.
+// refuses as CONDITION_TYPE, and its container is known by the same variables.
 func TestOwnConditionAgrees(t *testing.T) {
 	source, err := os.ReadFile("../internal/reporter/config.go")
 	if err != nil {
@@ -76,6 +76,14 @@ func TestOwnConditionAgrees(t *testing.T) {
 	}
 	if policy := text(t, "policy/own-condition.yaml"); !strings.Contains(policy, "["+strings.Join(want, ", ")+"]") {
 		t.Errorf("own-condition.yaml does not leave out %q", want)
+	}
+	list = regexp.MustCompile(`(?s)\nvar variables = .*?\{(.*?)\n\}`).FindSubmatch(source)
+	if list == nil {
+		t.Fatal("config.go has no variables")
+	}
+	own := strings.Join(strings.Fields(strings.NewReplacer(`"`, "'", ",\n}", "").Replace(string(list[1]))), " ")
+	if policy := strings.Join(strings.Fields(text(t, "policy/own-condition.yaml")), " "); !strings.Contains(policy, "["+strings.TrimSuffix(own, ",")+"].filter(") {
+		t.Errorf("own-condition.yaml does not count %s", own)
 	}
 }
 

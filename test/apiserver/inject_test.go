@@ -42,13 +42,14 @@ func sidecarOf(t *testing.T, j *batchv1.Job) corev1.Container {
 	return init[0]
 }
 
-func envOf(c corev1.Container, name string) string {
+// envOf is a variable's value: as for the kubelet the last of its name counts.
+func envOf(c corev1.Container, name string) (value string) {
 	for _, e := range c.Env {
 		if e.Name == name {
-			return e.Value
+			value = e.Value
 		}
 	}
-	return ""
+	return value
 }
 
 // shares checks that both mount one volume where the result is, the reporter read-only.
@@ -135,6 +136,17 @@ func injections() []injection {
 			want: shares("/srv/a/b.json", "/srv/a/", "inner", 0)},
 		{name: "a volume beside", change: both(mount("claim", "/results2", claim)), want: plain},
 		{name: "a path of its own", change: env("RESULTS_PATH", "/out/r.json"), want: shares("/out/r.json", "/out", "results", 0)},
+		{name: "a path that is written twice", change: both(env("RESULTS_PATH", "/one/r.json"), env("RESULTS_PATH", "/two/r.json")), want: shares("/two/r.json", "/two", "results", 0)},
+		{name: "a mount by the Pod's name", change: func(j *batchv1.Job) {
+			mount("shared", dir, empty)(j)
+			m := &j.Spec.Template.Spec.Containers[0].VolumeMounts[0]
+			m.SubPath, m.SubPathExpr = "", "$(POD_NAME)"
+		}, want: shares(path, dir, "shared", 0)},
+		{name: "a mount elsewhere by the adapter's own variable", change: func(j *batchv1.Job) {
+			mount("shared", "/data", empty)(j)
+			m := &j.Spec.Template.Spec.Containers[0].VolumeMounts[0]
+			m.SubPath, m.SubPathExpr = "", "$(SHARD)"
+		}, want: plain},
 		{name: "two containers", change: second, want: plain},
 		{name: "another container", change: both(second, meta(map[string]string{"status-reporter/inject": "true"}, map[string]string{"status-reporter/container": "worker"})), want: func(t *testing.T, j *batchv1.Job) {
 			shares(path, dir, "results", 1)(t, j)
@@ -150,6 +162,15 @@ func injections() []injection {
 		}, want: func(t *testing.T, j *batchv1.Job) {
 			if u := sidecarOf(t, j).SecurityContext.RunAsUser; u == nil || *u != 65532 {
 				t.Errorf("runAsUser %v", u)
+			}
+		}},
+		{name: "values that are empty", change: func(*batchv1.Job) {}, values: map[string]string{
+			"maxWaitTimeSeconds": "", "conditionType": " ", "cpuRequest": "", "memoryRequest": "\n", "memoryLimit": "", "cpuLimit": "", "outcomeLabel": "", "detailsAnnotation": "",
+		}, want: func(t *testing.T, j *batchv1.Job) {
+			r := sidecarOf(t, j)
+			if len(r.Env) != 5 || envOf(r, "MAX_WAIT_TIME_SECONDS") != "300" || len(r.Resources.Limits) != 1 || r.Resources.Limits.Memory().String() != "32Mi" ||
+				r.Resources.Requests.Cpu().String() != "5m" || r.Resources.Requests.Memory().String() != "16Mi" {
+				t.Errorf("not as if they were left out: %+v", r)
 			}
 		}},
 		{name: "values", change: func(*batchv1.Job) {}, values: map[string]string{
@@ -216,6 +237,7 @@ func testInject(t *testing.T, cluster *apiserver.Cluster) {
 			t.Errorf("volumes (-job-native-sidecar.yaml +injected):\n%s", diff)
 		}
 	})
+	t.Run("refused", func(t *testing.T) { testInjectionRefused(t, cluster, n) })
 	t.Run("left alone", func(t *testing.T) { testNotInjected(t, cluster, n) })
 	t.Run("its rights", func(t *testing.T) { testInjectedRights(t, cluster) })
 	t.Run("admitted", func(t *testing.T) { testInjectedPod(t, cluster) })
@@ -265,7 +287,7 @@ func inject(t *testing.T, n *apiserver.Namespace, j *batchv1.Job) *batchv1.Job {
 		t.Fatalf("refused: %s", refusal)
 	}
 	for _, w := range warnings {
-		if !strings.Contains(w, "volume claim outlives the Pod") {
+		if !strings.Contains(w, "volume claim outlives the Pod") && !strings.Contains(w, "hides previous definition") {
 			t.Errorf("warning %s", w)
 		}
 	}
@@ -285,12 +307,72 @@ func testNotInjected(t *testing.T, cluster *apiserver.Cluster, n *apiserver.Name
 	if _, refusal := n.Try(second, made); refusal != "" || len(made.Spec.Template.Spec.InitContainers) > 0 {
 		t.Errorf("injected beside a reporter; refused: %q", refusal)
 	}
-	wrong := labelled()
-	wrong.Annotations = map[string]string{"status-reporter/container": "worker"}
-	if _, refusal := n.Try(wrong, nil); !strings.Contains(refusal, "the annotation status-reporter/container names worker, which is no container of this Job.") {
-		t.Errorf("an annotation that names no container: %q", refusal)
+}
+
+// testInjectionRefused: what cannot be injected is refused, with a sentence that
+// says what to write.
+func testInjectionRefused(t *testing.T, cluster *apiserver.Cluster, n *apiserver.Namespace) {
+	container := func(name string) func(*batchv1.Job) {
+		return meta(map[string]string{"status-reporter/inject": "true"}, map[string]string{"status-reporter/container": name})
 	}
-	if _, refusal := cluster.Namespace(t, apiserver.Enforced).Try(labelled(), nil); !strings.Contains(refusal, "status-reporter-inject") {
+	path := func(env ...corev1.EnvVar) func(*batchv1.Job) {
+		return func(j *batchv1.Job) {
+			for _, e := range env {
+				e.Name = "RESULTS_PATH"
+				j.Spec.Template.Spec.Containers[0].Env = append(j.Spec.Template.Spec.Containers[0].Env, e)
+			}
+		}
+	}
+	value := func(v string) func(*batchv1.Job) { return path(corev1.EnvVar{Value: v}) }
+	const (
+		write  = ", which the reporter cannot follow: leave it out, or write the path of a file in a directory as its value, such as /results/adapter-result.json."
+		config = "in this namespace the ConfigMap status-reporter must have image, and quantities for CPU and memory as in deploy/inject/config.yaml."
+	)
+	for _, test := range []struct {
+		name   string
+		change func(*batchv1.Job)
+		values map[string]string // of the ConfigMap
+		want   string
+	}{
+		{"a container that there is not", container("worker"), nil, `the annotation status-reporter/container names "worker", which is no container of this Job.`},
+		{"an annotation with two", container("adapter,worker"), nil, `names "adapter,worker", which is no container`},
+		{"an empty annotation", container(""), nil, `names "", which is no container`},
+		{"a path from elsewhere", path(corev1.EnvVar{ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{FieldPath: "metadata.annotations['path']"}}}), nil, "the RESULTS_PATH of container adapter is from elsewhere" + write},
+		{"an empty path", value(""), nil, "is empty" + write},
+		{"a relative path", value("out/r.json"), nil, "is out/r.json" + write},
+		{"a path by reference", value("$(DIR)/r.json"), nil, "is $(DIR)/r.json" + write},
+		{"a reference within a path", value("/out/$(DIR)/r.json"), nil, "is /out/$(DIR)/r.json" + write},
+		{"a path at the root", value("/r.json"), nil, "is /r.json" + write},
+		{"a directory", value("/results/"), nil, "is /results/" + write},
+		{"a path that is wrong the second time", path(corev1.EnvVar{Value: "/results/r.json"}, corev1.EnvVar{Value: "r.json"}), nil, "is r.json" + write},
+		{"a mount by the adapter's own variable", func(j *batchv1.Job) {
+			c := &j.Spec.Template.Spec.Containers[0]
+			mount("shared", "/results", corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}})(j)
+			c.VolumeMounts[0].SubPath, c.VolumeMounts[0].SubPathExpr = "", "$(POD_NAME)/$(SHARD)"
+		}, nil, "the subPathExpr of volume shared takes variables that the reporter does not have: write subPath, or a RESULTS_PATH that is not on that volume."},
+		{"a selector by hand", func(j *batchv1.Job) {
+			j.Spec.ManualSelector = new(bool)
+			*j.Spec.ManualSelector = true
+			j.Spec.Selector, j.Spec.Template.Labels = &metav1.LabelSelector{MatchLabels: map[string]string{"a": "b"}}, map[string]string{"a": "b"}
+		}, nil, "with manualSelector the Pod lacks the label batch.kubernetes.io/job-name,"},
+		{"no image", nil, map[string]string{"image": ""}, config},
+		{"a request that is no quantity", nil, map[string]string{"cpuRequest": "much"}, config},
+		{"a limit that is no quantity", nil, map[string]string{"memoryLimit": "32 Mi"}, config},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			n, j := n, labelled()
+			if test.values != nil {
+				n = configured(t, cluster, test.values)
+			}
+			if test.change != nil {
+				test.change(j)
+			}
+			if _, refusal := n.Try(j, nil); !strings.Contains(refusal, "'status-reporter-injected' denied request: ") || !strings.HasSuffix(refusal, ".") || !strings.Contains(refusal, test.want) {
+				t.Errorf("refused: %q, want %q", refusal, test.want)
+			}
+		})
+	}
+	if _, refusal := cluster.Namespace(t, apiserver.Enforced).Try(labelled(), nil); !strings.HasSuffix(refusal, config) {
 		t.Errorf("no ConfigMap: %q", refusal)
 	}
 }

@@ -58,6 +58,17 @@ func named(j *batchv1.Job) {
 	pod.Containers[1].Name = "sidecar"
 }
 
+// knowing is a reporter that is known as the one with the most variables, beside an
+// adapter that has some of them.
+func knowing(j *batchv1.Job) {
+	reporter(false, "JOB_NAME=job", "POD_NAME=pod", "CONDITION_TYPE=Adapted")(j)
+	j.Spec.Template.Spec.Containers[0] = j.Spec.Template.Spec.Containers[1]
+	j.Spec.Template.Spec.Containers[0].Name = "adapter"
+	j.Spec.Template.Spec.Containers = j.Spec.Template.Spec.Containers[:1]
+	reporter(false, "JOB_NAME=job", "JOB_NAMESPACE=namespace", "POD_NAME=pod", "CONDITION_TYPE=Validated")(j)
+	j.Spec.Template.Spec.Containers[1].Name = "sidecar"
+}
+
 // byIndex has CONDITION_TYPE from a field, and INDEX for a reference to it.
 func byIndex(value string) func(*batchv1.Job) {
 	return func(j *batchv1.Job) {
@@ -110,6 +121,12 @@ func allowed() []attempt {
 		{name: "the type of a namespace", annotations: map[string]string{"status-reporter/condition-type": "Validated, Applied"}, body: condition(`"type":"Applied","status":"True"`)},
 		{name: "the type of an index, by reference", change: byIndex("Shard$(INDEX)Ready"), pod: "job-2-bcdfg", body: condition(`"type":"Shard2Ready","status":"True"`)},
 		{name: "the type of an index, by field", change: byIndex(""), pod: "job-2-bcdfg", body: condition(`"type":"2","status":"True"`)},
+		{name: "the type by reference to another variable", change: reporter(false, "TEAM=Blue", "CONDITION_TYPE=$(TEAM)Ready"), body: condition(`"type":"BlueReady","status":"True"`)},
+		{name: "the last of two types", change: reporter(false, "CONDITION_TYPE=One", "CONDITION_TYPE=Two"), body: condition(`"type":"Two","status":"True"`)},
+		{name: "the type of a reporter beside an adapter that knows its Job", change: knowing, body: condition(`"type":"Validated","status":"True"`)},
+		{name: "that CONDITION_TYPE is none", change: reporter(false, "CONDITION_TYPE=Not a type")},
+		{name: "that CONDITION_TYPE is the Job controller's", change: reporter(false, "CONDITION_TYPE=FailureTarget")},
+		{name: "that CONDITION_TYPE refers to nothing", change: reporter(false, "CONDITION_TYPE=Shard$(INDEX)Ready")},
 		{name: "outcome label and details annotation", change: ours,
 			body: `{"metadata":{"labels":{"example.com/outcome":"False"},"annotations":{"example.com/details":"{}"}},` + good[1:]},
 		{name: "the same over those of a report before", change: both(ours, meta(map[string]string{"a": "b", "example.com/outcome": "True"}, map[string]string{"c": "d", "example.com/details": "{}"})),
@@ -184,7 +201,11 @@ func refused() []attempt {
 		{name: "Available where the namespace has another type", annotations: map[string]string{"status-reporter/condition-type": "Validated"}, want: others + "Validated alone."},
 		{name: "the template's type where the namespace has another", change: reporter(false, "CONDITION_TYPE=Applied"),
 			annotations: map[string]string{"status-reporter/condition-type": "Validated"}, body: typed("Applied"), want: others + "Validated alone."},
-		{name: "a type of the Job controller's, by the template", change: reporter(false, "CONDITION_TYPE=FailureTarget"), body: typed("FailureTarget"), want: others + "none."},
+		{name: "a type of the Job controller's, by the template", change: reporter(false, "CONDITION_TYPE=FailureTarget"), body: typed("FailureTarget"), want: others + "Available alone."},
+		{name: "a type that is none, by the template", change: reporter(false, "CONDITION_TYPE=Not a type"), body: typed("Not a type"), want: others + "Available alone."},
+		{name: "the first of two types", change: reporter(false, "CONDITION_TYPE=One", "CONDITION_TYPE=Two"), body: typed("One"), want: others + "Two alone."},
+		{name: "an adapter's type, where that one knows its Job", change: knowing, body: typed("Adapted"), want: others + "Validated alone."},
+		{name: "no type, by the namespace's list", annotations: map[string]string{"status-reporter/condition-type": "Validated,"}, body: typed(""), want: others + "Validated alone."},
 		{name: "a type of the Job controller's, by the namespace", annotations: map[string]string{"status-reporter/condition-type": "Failed,FailureTarget"}, body: typed("FailureTarget"), want: others + "none."},
 		{name: "an adapter's type", change: named, body: typed("Adapted"), want: others + "Validated alone."},
 		{name: "its own removed", status: under("Available"), body: `{"status":{"conditions":[{"$patch":"delete","type":"Available"}]}}`, want: twice},
