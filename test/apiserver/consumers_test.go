@@ -139,10 +139,43 @@ func TestConsumers(t *testing.T) {
 	if cluster.Namespace(t).Kubectl() == nil {
 		t.Skip("NOT TESTED, there is no kubectl: the commands of docs/consumers.md")
 	}
+	t.Run("is the policy on", func(t *testing.T) { testPolicyIsOn(t, cluster) })
 	commands := recipes(t, "kubectl", 4)
 	t.Run("until there is a report", func(t *testing.T) { testReportIsWaitedFor(t, cluster, commands[0]) })
 	t.Run("until it is final", func(t *testing.T) { testFinalIsWaitedFor(t, cluster, commands[1]) })
 	t.Run("label and annotation", func(t *testing.T) { testLabelIsSelected(t, cluster, commands[2], commands[3]) })
+}
+
+// testPolicyIsOn: the command of docs/policies.md tells, whatever stands on the Job.
+func testPolicyIsOn(t *testing.T, cluster *apiserver.Cluster) {
+	page, err := os.ReadFile("../../docs/policies.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := regexp.MustCompile(`(?s)\n    (kubectl -n my-namespace apply .*?)\n\n`).FindSubmatch(page)
+	if text == nil {
+		t.Fatal("docs/policies.md has no such command")
+	}
+	for _, on := range []bool{true, false} {
+		n := cluster.Namespace(t)
+		says, code := "serverside-applied (server dry run)", 0
+		if on {
+			n = cluster.Namespace(t, apiserver.Enforced)
+			says, code = "denied request: the token is bound to no Pod, and only a Pod may report on its Job.", 1
+		}
+		env := n.Kubectl()
+		for _, name := range []string{"fresh", "reported", "over"} {
+			n.CreateJob(apiserver.Job(name))
+			if name != "fresh" {
+				reports(n, name, corev1.ConditionFalse, "m")
+			}
+			if name == "over" {
+				finishes(n, name, batchv1.JobSuccessCriteriaMet, batchv1.JobComplete)
+			}
+			ask := recipe{"bash", strings.NewReplacer("my-namespace", n.Name, "my-job", name).Replace(string(text[1]))}
+			ask.start(t, env).ends(t, code, says)
+		}
+	}
 }
 
 func testReportIsWaitedFor(t *testing.T, cluster *apiserver.Cluster, wait recipe) {
