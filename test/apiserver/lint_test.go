@@ -86,6 +86,15 @@ func mistakes() []mistake {
 			reporterIn(j).VolumeMounts = append(reporterIn(j).VolumeMounts, corev1.VolumeMount{Name: "inner", MountPath: "/results/a"})
 			set("RESULTS_PATH", "/results/a/b.json")(j)
 		}, want: "share no volume"},
+		{name: "two parts of one volume", change: func(j *batchv1.JobSpec) {
+			adapter(j).VolumeMounts[0].SubPath, reporterIn(j).VolumeMounts[0].SubPath = "a", "b"
+		}, want: "share no volume"},
+		{name: "one part of one volume", change: func(j *batchv1.JobSpec) {
+			adapter(j).VolumeMounts[0].SubPath, reporterIn(j).VolumeMounts[0].SubPath = "a", "a"
+		}},
+		{name: "a part, and a part of that", change: func(j *batchv1.JobSpec) {
+			adapter(j).VolumeMounts[0].SubPath, reporterIn(j).VolumeMounts[0].SubPath = "a", "a/b"
+		}},
 		{name: "another adapter", change: func(j *batchv1.JobSpec) {
 			j.Template.Spec.Containers = append(j.Template.Spec.Containers, corev1.Container{Name: "worker", Image: "worker"})
 			set("ADAPTER_CONTAINER_NAME", "worker")(j)
@@ -115,6 +124,9 @@ func mistakes() []mistake {
 		{name: "no JOB_NAME", change: set("JOB_NAME", ""), want: "the reporter lacks JOB_NAME: write env JOB_NAME by fieldRef metadata.labels['batch.kubernetes.io/job-name'],"},
 		{name: "no JOB_NAMESPACE", change: set("JOB_NAMESPACE", ""), want: "the reporter lacks JOB_NAMESPACE:"},
 		{name: "no POD_NAME", file: sidecar, change: set("POD_NAME", ""), want: "the reporter lacks POD_NAME:"},
+		{name: "an empty JOB_NAME", change: set("JOB_NAME", " "), want: "the reporter lacks JOB_NAME:"},
+		{name: "an empty wait", change: func(j *batchv1.JobSpec) { *j.ActiveDeadlineSeconds = 310; set("MAX_WAIT_TIME_SECONDS", " ")(j) }, want: "over the 300 s that the reporter waits"},
+		{name: "an empty path", change: func(j *batchv1.JobSpec) { adapter(j).VolumeMounts = nil; set("RESULTS_PATH", " ")(j) }, want: "RESULTS_PATH /results/adapter-result.json"},
 		{name: "neither", change: func(j *batchv1.JobSpec) { set("POD_NAME", "")(j); set("JOB_NAME", "")(j) }, want: "the reporter lacks JOB_NAME, POD_NAME:"},
 		{name: "all from a ConfigMap", change: func(j *batchv1.JobSpec) {
 			c := reporterIn(j)
