@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -278,24 +279,29 @@ func testLabelIsSelected(t *testing.T, cluster *apiserver.Cluster, list, details
 // and where it refuses a label the report stands without.
 func testMetadataUnderPolicy(t *testing.T, cluster *apiserver.Cluster) {
 	cluster.Enforce(t)
-	const refused = "the API server refuses the report with its label and annotation; it goes without"
 	keys := map[string]string{"OUTCOME_LABEL": "example.com/outcome", "DETAILS_ANNOTATION": "example.com/details"}
+	const success, failure = `{"status":"success","reason":"R","message":"m","details":[1]}`, `{"status":"failure","reason":"R","message":"m","details":[1]}`
 	for _, tt := range []struct {
 		name  string
-		named bool // in the Job's template
+		named []string // in the Job's template
 		file  string
 		code  int
+		goes  []string // without which the report goes
 	}{
-		{"named, a success", true, `{"status":"success","reason":"R","message":"m","details":[1]}`, 0},
-		{"named, a failure", true, `{"status":"failure","reason":"R","message":"m","details":[1]}`, 4},
-		{"not named, a success", false, `{"status":"success","reason":"R","message":"m"}`, 0},
-		{"not named, a failure", false, `{"status":"failure","reason":"R","message":"m"}`, 4},
+		{"named, a success", []string{"OUTCOME_LABEL", "DETAILS_ANNOTATION"}, success, 0, nil},
+		{"named, a failure", []string{"OUTCOME_LABEL", "DETAILS_ANNOTATION"}, failure, 4, nil},
+		{"not named, a success", nil, success, 0, []string{"label", "annotation"}},
+		{"not named, a failure", nil, failure, 4, []string{"label", "annotation"}},
+		{"the label alone is named", []string{"OUTCOME_LABEL"}, success, 0, []string{"annotation"}},
+		{"the annotation alone is named", []string{"DETAILS_ANNOTATION"}, failure, 4, []string{"label"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := program.DefaultCase(t)
-			if tt.named {
-				c.Job = withEnv(t, c.Job, keys)
+			template := map[string]string{}
+			for _, name := range tt.named {
+				template[name] = keys[name]
 			}
+			c.Job = withEnv(t, c.Job, template)
 			r := program.NewRig(t, c, cluster.Namespace(t, apiserver.Enforced))
 			maps.Copy(r.Env, keys)
 			r.Env["FAILURE_EXIT_CODE"] = "4"
@@ -308,8 +314,11 @@ func testMetadataUnderPolicy(t *testing.T, cluster *apiserver.Cluster) {
 			}
 			r.Expect(status, "R", "m")
 			label, annotation := "", ""
-			if tt.named {
-				label, annotation = string(status), `"details":[1]`
+			if slices.Contains(tt.named, "OUTCOME_LABEL") {
+				label = string(status)
+			}
+			if slices.Contains(tt.named, "DETAILS_ANNOTATION") {
+				annotation = `"details":[1]`
 			}
 			job := r.API.Job(program.Namespace, program.JobName)
 			if got := job.Labels["example.com/outcome"]; got != label {
@@ -318,8 +327,10 @@ func testMetadataUnderPolicy(t *testing.T, cluster *apiserver.Cluster) {
 			if got := job.Annotations["example.com/details"]; !strings.Contains(got, annotation) || (got == "") != (annotation == "") {
 				t.Errorf("the annotation is %s, want %s in it", got, annotation)
 			}
-			if r.Log.Has(refused) == tt.named {
-				t.Errorf("the log says that it goes without: %v", !tt.named)
+			for _, what := range []string{"label", "annotation"} {
+				if says := "the API server refuses the report with its " + what + "; it goes without"; r.Log.Has(says) != slices.Contains(tt.goes, what) {
+					t.Errorf("the log says %q: %v", says, r.Log.Has(says))
+				}
 			}
 		})
 	}
