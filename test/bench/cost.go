@@ -63,40 +63,63 @@ func (b *bench) costs(ctx context.Context, o options, c controlPlane) error {
 	return nil
 }
 
-// levels are the numbers of reporters that are measured, and none once more: what
-// changed meanwhile for other reasons is in the error.
-func levels(fleet int) []int { return []int{0, fleet / 10, fleet * 3 / 10, fleet, 0} }
+// levels are the numbers of reporters that are measured: round ones (1, 3, 10, 30 and
+// so on) from a twentieth of the fleet, and the fleet; and none at first and at last,
+// so that what changed meanwhile for other reasons is in the error.
+func levels(fleet int) []int {
+	all := []int{0}
+	for n, next := 1, 3; n < fleet; n, next = next, n*10 {
+		if n*20 >= fleet {
+			all = append(all, n)
+		}
+	}
+	return append(all, fleet, 0)
+}
 
 func (b *bench) costOf(ctx context.Context, o options, c controlPlane, w way, jobs []*job) (samples []sample, err error) {
 	var all []*reporter
+	defer func() { end(all) }()
+	m := newMemoryLeft(availableMemory)
 	for _, n := range levels(o.fleet) {
+		if !m.has(len(all), n) {
+			b.say("cost: %s: no memory for %d reporters; %d were the last", w.name, n, len(all))
+			continue
+		}
 		b.say("cost: %s, %d reporters", w.name, n)
-		if n < len(all) {
-			end(all[n:])
-			all = all[:n]
+		if all, err = b.grow(ctx, w.subject, all, jobs[:n]); err != nil {
+			return nil, err
 		}
-		for tick := time.Tick(startPace); err == nil && len(all) < n; <-tick {
-			var r *reporter
-			if r, err = b.startWith(ctx, w.subject, jobs[len(all)]); err == nil {
-				all = append(all, r)
-			}
-		}
-		if err == nil {
-			err = pause(ctx, settling)
+		if err := pause(ctx, settling); err != nil {
+			return nil, err
 		}
 		for range windows {
-			var s sample
-			if err == nil {
-				s, err = takeSample(ctx, c, n, o.window)
-				samples = append(samples, s)
+			s, err := takeSample(ctx, c, n, o.window)
+			if err != nil {
+				return nil, err
 			}
+			samples = append(samples, s)
 		}
-		if err == nil {
-			err = b.allRun(all)
+		if err := b.allRun(all); err != nil {
+			return nil, err
 		}
 	}
-	end(all)
-	return samples, err
+	return samples, nil
+}
+
+// grow ends or starts reporters until there is one for each of these Jobs.
+func (b *bench) grow(ctx context.Context, s subject, all []*reporter, jobs []*job) ([]*reporter, error) {
+	if len(jobs) < len(all) {
+		end(all[len(jobs):])
+		return all[:len(jobs)], nil
+	}
+	for tick := time.Tick(startPace); len(all) < len(jobs); <-tick {
+		r, err := b.startWith(ctx, s, jobs[len(all)])
+		if err != nil {
+			return all, err
+		}
+		all = append(all, r)
+	}
+	return all, nil
 }
 
 // end ends reporters by SIGKILL, so that they report nothing.

@@ -1,7 +1,12 @@
 package main
 
 import (
+	"context"
+	"fmt"
 	"math"
+	"os"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -29,6 +34,77 @@ func TestFit(t *testing.T) {
 				break
 			}
 		}
+	}
+}
+
+// NIST's reference data set Norris, with its certified values: what a calibration of
+// an ozone monitor gave.
+func TestFitNorris(t *testing.T) {
+	x := []float64{
+		0.2, 337.4, 118.2, 884.6, 10.1, 226.5, 666.3, 996.3, 448.6, 777.0, 558.2, 0.4, 0.6, 775.5, 666.9, 338.0, 447.5, 11.6,
+		556.0, 228.1, 995.8, 887.6, 120.2, 0.3, 0.3, 556.8, 339.1, 887.2, 999.0, 779.0, 11.1, 118.3, 229.2, 669.1, 448.9, 0.5,
+	}
+	y := []float64{
+		0.1, 338.8, 118.1, 888.0, 9.2, 228.1, 668.5, 998.5, 449.1, 778.9, 559.2, 0.3, 0.1, 778.1, 668.8, 339.3, 448.9, 10.8,
+		557.7, 228.3, 998.0, 888.8, 119.6, 0.3, 0.6, 557.6, 339.3, 888.0, 998.5, 778.9, 10.2, 117.6, 228.9, 668.4, 449.2, 0.2,
+	}
+	got, want := fit(x, y), line{-0.262323073774029, 1.00211681802045, 0.000429796848199937}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(line{}), cmp.Comparer(func(a, b float64) bool { return math.Abs(a-b) < 1e-10 })); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestLevels(t *testing.T) {
+	for fleet, want := range map[int][]int{
+		1:    {0, 1, 0},
+		2:    {0, 1, 2, 0},
+		30:   {0, 3, 10, 30, 0},
+		100:  {0, 10, 30, 100, 0},
+		200:  {0, 10, 30, 100, 200, 0},
+		300:  {0, 30, 100, 300, 0},
+		1000: {0, 100, 300, 1000, 0},
+		2000: {0, 100, 300, 1000, 2000, 0},
+	} {
+		if got := levels(fleet); !slices.Equal(got, want) {
+			t.Errorf("%d: %v, want %v", fleet, got, want)
+		}
+	}
+}
+
+func TestMemoryLeft(t *testing.T) {
+	const mb = 1 << 20
+	for _, tt := range []struct {
+		name          string
+		before, now   float64
+		running, want int
+		has           bool
+	}{
+		{"a guess, as none runs", 2000 * mb, 2000 * mb, 0, 122, true},
+		{"a guess says no", 2000 * mb, 2000 * mb, 0, 123, false},
+		{"too few to tell", 2000 * mb, 1990 * mb, 10, 1000, false},
+		{"enough to tell", 4000 * mb, 3600 * mb, 100, 744, true},
+		{"and they take more than there is", 4000 * mb, 3600 * mb, 100, 745, false},
+		{"others have given memory back", 4000 * mb, 4500 * mb, 100, 3000, true},
+		{"but a reporter takes some", 4000 * mb, 4500 * mb, 100, 4000, false},
+		{"it is short already", 4000 * mb, 900 * mb, 100, 101, false},
+		{"fewer take none", 4000 * mb, 900 * mb, 100, 0, true},
+		{"not known", 0, 0, 0, 1000, true},
+	} {
+		available := tt.before
+		m := newMemoryLeft(func() float64 { return available })
+		available = tt.now
+		if got := m.has(tt.running, tt.want); got != tt.has {
+			t.Errorf("%s: %t", tt.name, got)
+		}
+	}
+}
+
+func TestParseAvailable(t *testing.T) {
+	if got := parseAvailable("MemTotal:       32000 kB\nMemFree:          500 kB\nMemAvailable:    1024 kB\n"); got != 1<<20 {
+		t.Errorf("%g, want 1 MiB", got)
+	}
+	if got := parseAvailable("MemTotal:       32000 kB\n"); got != 0 {
+		t.Errorf("%g of nothing", got)
 	}
 }
 
@@ -68,34 +144,86 @@ func TestMetric(t *testing.T) {
 	const text = `# TYPE apiserver_request_total counter
 apiserver_request_total{code="200",resource="pods",verb="GET"} 12
 apiserver_request_total{code="200",resource="pods",subresource="status",verb="PUT"} 3
+apiserver_request_total{code="200",resource="pods",subresource="",verb="WATCH"} 7
 apiserver_request_total{code="200",resource="jobs",verb="GET"} 100
 apiserver_request_total_other{resource="pods"} 1000
 go_memstats_heap_alloc_bytes 1.5e+06
 `
 	for _, tt := range []struct {
-		name, label string
-		want        float64
+		name   string
+		labels []string
+		want   float64
 	}{
-		{"apiserver_request_total", `resource="pods"`, 15},
-		{"apiserver_request_total", "", 115},
-		{"apiserver_request_total", `resource="nodes"`, 0},
-		{"go_memstats_heap_alloc_bytes", "", 1.5e6},
-		{"missing", "", 0},
+		{"apiserver_request_total", []string{`resource="pods"`}, 22},
+		{"apiserver_request_total", []string{`resource="pods"`, `verb="WATCH"`}, 7},
+		{"apiserver_request_total", nil, 122},
+		{"apiserver_request_total", []string{`resource="nodes"`}, 0},
+		{"go_memstats_heap_alloc_bytes", nil, 1.5e6},
+		{"missing", nil, 0},
 	} {
-		if got := metric([]byte(text), tt.name, tt.label); got != tt.want {
-			t.Errorf("%s %s: %g, want %g", tt.name, tt.label, got, tt.want)
+		if got := metric([]byte(text), tt.name, tt.labels...); got != tt.want {
+			t.Errorf("%s %s: %g, want %g", tt.name, tt.labels, got, tt.want)
 		}
+	}
+	if got := requests([]byte(text)); got != 115 {
+		t.Errorf("%g requests, want those for Pods and Jobs, without watches", got)
+	}
+}
+
+// readings is a control plane whose /metrics go on by this many requests.
+type readings struct {
+	controlPlane
+	served int
+}
+
+func (r *readings) PIDs() map[string]int {
+	return map[string]int{"kube-apiserver": os.Getpid(), "etcd": os.Getpid()}
+}
+
+func (r *readings) Read(_ context.Context, path string) ([]byte, error) {
+	if path != "/metrics" {
+		return nil, nil
+	}
+	r.served++
+	return fmt.Appendf(nil, `apiserver_request_total{resource="pods",verb="GET"} %d
+apiserver_request_total{resource="pods",verb="WATCH"} %d
+apiserver_longrunning_requests{resource="pods",verb="WATCH"} 90
+go_memstats_heap_alloc_bytes 2e+06
+go_memstats_stack_inuse_bytes 1e+06
+`, r.served*3, r.served*1000), nil
+}
+
+// Real time goes into CPU times; what is fake here is the control plane.
+func TestSample(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("there is no /proc")
+	}
+	s, err := takeSample(t.Context(), &readings{}, 100, time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.reporters != 100 || s.values[3] != 3 || s.values[6] != 90 {
+		t.Errorf("%+v, want 100 reporters, 3 MB live and 90 watches", s)
+	}
+	// Three in a moment, and 90 watches that end every 45 minutes.
+	if got := s.values[5]; got < 120+3 || math.IsInf(got, 0) {
+		t.Errorf("%g requests an hour", got)
+	}
+	if s.values[2] <= 0 || s.values[4] <= 0 {
+		t.Errorf("resident memory of %g and %g MB", s.values[2], s.values[4])
 	}
 }
 
 func TestCosts(t *testing.T) {
 	var samples []sample
 	for _, n := range levels(100) {
-		s := sample{reporters: n}
-		for i := range s.values {
-			s.values[i] = 10 + 0.5*float64(n)
+		for _, off := range []float64{-1, 1} { // no more than the readings of one visit differ
+			s := sample{reporters: n}
+			for i := range s.values {
+				s.values[i] = 10 + 0.5*float64(n) + off
+			}
+			samples = append(samples, s)
 		}
-		samples = append(samples, s, s)
 	}
 	costs := costsOf("with the watch", samples)
 	if len(costs) != len(costFigures) {
@@ -108,14 +236,33 @@ func TestCosts(t *testing.T) {
 	if diff := cmp.Diff(want, costs[2], cmp.Comparer(func(a, b float64) bool { return math.Abs(a-b) < 1e-6 })); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	all := table{Machine: "here", Costs: []cost{want}}
+	fewer := want
+	fewer.Way, fewer.At = "another", want.At[:2]
+	all := table{Machine: "here", Costs: []cost{fewer, want}}
 	text := string(all.markdown())
 	for _, line := range []string{
 		"| at rest | figure | 0 | 10 | 30 | 100 | a reporter | 10000 more |\n",
 		"| with the watch | kube-apiserver, resident | 10 MB | 15 MB | 25 MB | 60 MB | 500 ± 0 kB | 5000 ± 0 MB |\n",
+		"| another | kube-apiserver, resident | 10 MB | 15 MB | no memory | no memory | 500 ± 0 kB | 5000 ± 0 MB |\n",
 	} {
 		if !strings.Contains(text, line) {
 			t.Errorf("no %q in\n%s", line, text)
 		}
+	}
+}
+
+// What a visit came upon is in all of its readings: more of them make no error smaller.
+func TestCostsOfVisits(t *testing.T) {
+	errorOf := func(readings int) float64 {
+		var samples []sample
+		for i, n := range []int{0, 10, 30, 100, 0} {
+			s := sample{reporters: n}
+			s.values[0] = float64(n + i%2)
+			samples = append(samples, slices.Repeat([]sample{s}, readings)...)
+		}
+		return costsOf("a way", samples)[0].Error
+	}
+	if one, many := errorOf(1), errorOf(100); one == 0 || math.Abs(one-many) > 1e-9 {
+		t.Errorf("the error is %g with one reading a visit, %g with a hundred", one, many)
 	}
 }

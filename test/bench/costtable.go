@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -28,26 +29,27 @@ type level struct {
 	Mean      float64 `json:"mean"`
 }
 
+// costsOf are the figures of one way. The line goes through the means of each visit to
+// a number of reporters: readings of one visit share what it came upon, and would make
+// the error look smaller than it is.
 func costsOf(way string, samples []sample) (all []cost) {
 	for i, f := range costFigures {
+		c := cost{Way: way, Figure: f.name, Unit: f.unit, ShareUnit: f.share}
 		var x, y []float64
 		byLevel := map[int][]float64{}
-		var order []int
-		for _, s := range samples {
-			x, y = append(x, float64(s.reporters)), append(y, s.values[i])
-			if byLevel[s.reporters] == nil {
-				order = append(order, s.reporters)
+		for first := 0; first < len(samples); {
+			n := samples[first].reporters
+			var visit []float64
+			for ; first < len(samples) && samples[first].reporters == n; first++ {
+				visit = append(visit, samples[first].values[i])
 			}
-			byLevel[s.reporters] = append(byLevel[s.reporters], s.values[i])
+			x, y = append(x, float64(n)), append(y, mean(visit))
+			byLevel[n] = append(byLevel[n], visit...)
 		}
-		slices.Sort(order)
 		l := fit(x, y)
-		c := cost{
-			Way: way, Figure: f.name, Unit: f.unit, ShareUnit: f.share,
-			Share: l.slope * f.factor, Error: l.uncertainty * f.factor,
-			Many: l.slope * manyReporters, ManyError: l.uncertainty * manyReporters,
-		}
-		for _, n := range order {
+		c.Share, c.Error = l.slope*f.factor, l.uncertainty*f.factor
+		c.Many, c.ManyError = l.slope*manyReporters, l.uncertainty*manyReporters
+		for _, n := range slices.Sorted(maps.Keys(byLevel)) {
 			c.At = append(c.At, level{n, mean(byLevel[n])})
 		}
 		all = append(all, c)
@@ -62,20 +64,34 @@ func mean(values []float64) (sum float64) {
 	return sum
 }
 
-// costCells are a table of what reporters cost.
+// costCells are a table of what reporters cost, with a column for each number that
+// any of the ways had memory for.
 func costCells(costs []cost) [][]string {
 	if len(costs) == 0 {
 		return nil
 	}
+	means := make([]map[int]float64, len(costs))
+	numbers := map[int]bool{}
+	for i, c := range costs {
+		means[i] = map[int]float64{}
+		for _, l := range c.At {
+			means[i][l.Reporters], numbers[l.Reporters] = l.Mean, true
+		}
+	}
+	columns := slices.Sorted(maps.Keys(numbers))
 	head := []string{"at rest", "figure"}
-	for _, l := range costs[0].At {
-		head = append(head, strconv.Itoa(l.Reporters))
+	for _, n := range columns {
+		head = append(head, strconv.Itoa(n))
 	}
 	all := [][]string{append(head, "a reporter", fmt.Sprint(manyReporters, " more"))}
-	for _, c := range costs {
+	for i, c := range costs {
 		line := []string{c.Way, c.Figure}
-		for _, l := range c.At {
-			line = append(line, number(l.Mean, c.Unit))
+		for _, n := range columns {
+			if f, measured := means[i][n]; measured {
+				line = append(line, number(f, c.Unit))
+			} else {
+				line = append(line, "no memory")
+			}
 		}
 		all = append(all, append(line, uncertain(c.Share, c.Error, c.ShareUnit), uncertain(c.Many, c.ManyError, c.Unit)))
 	}

@@ -27,6 +27,7 @@ func (b *bench) fleet(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
+	o.fleet, b.running = len(all), len(all)
 	b.add("requests a second at the start, peak", "", perSecond(b.server.requestsSince(began)))
 	if err := b.fleetAtRest(ctx, all); err != nil {
 		return err
@@ -57,11 +58,17 @@ func (b *bench) add(name, unit string, observed ...float64) {
 	b.table.add(row{Name: name, Unit: unit}, observed)
 }
 
-// startAll starts reporters at a pace that the machine bears.
+// startAll starts reporters at a pace that the machine bears, as far as there is
+// memory.
 func (b *bench) startAll(ctx context.Context, n int) ([]*reporter, error) {
 	var all []*reporter
+	m := newMemoryLeft(availableMemory)
 	tick := time.Tick(startPace)
 	for range n {
+		if !m.has(len(all), len(all)+1) {
+			b.say("no memory for more than %d reporters", len(all))
+			break
+		}
 		r, err := b.start(ctx, b.subjects[0])
 		if err != nil {
 			return nil, err

@@ -136,7 +136,10 @@ func measure(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	}
 	picture := b.draw(o.run)
 	if o.fleet > 0 {
-		title := fmt.Sprintf("Requests a second of %d reporters", o.fleet)
+		title := fmt.Sprintf("Requests a second of %d reporters", b.running)
+		if isReal {
+			title += ", by a real kube-apiserver"
+		}
 		picture = drawRates(title, b.server.requestsSince(time.Time{}), b.outages)
 	}
 	return picture.write(o.out, b.table.Machine)
@@ -167,6 +170,7 @@ type bench struct {
 	table    table
 	log      io.Writer
 	started  int // reporters so far
+	running  int // of the fleet
 	latency  distributions
 	usage    []usage // by subject
 	outages  []span

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"math"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -28,70 +30,78 @@ var costFigures = [...]struct {
 	{"kube-apiserver, resident", "MB", "kB", 1000},
 	{"of it live heap and stacks", "MB", "kB", 1000},
 	{"etcd, resident", "MB", "kB", 1000},
-	{"requests", "/h", "/h", 1},
+	{"requests, a watch every 45 min", "/h", "/h", 1},
 	{"open watches", "", "", 1},
 }
 
-// reading is the state of the control plane at one time.
-type reading struct {
-	at       time.Time
-	cpu      map[string]time.Duration
-	requests float64
-}
+// watchLasts is how long kube-apiserver lets a watch go on that asks for no time of
+// its own: 30 to 60 minutes by its --min-request-timeout, drawn evenly. A watch counts
+// as a request when it ends, and none does while a sample is taken.
+const watchLasts = 45 * time.Minute
 
 // takeSample reads before and after a time in which nothing is done. The
-// collection of garbage is before both of them, and so is no part of the CPU time.
+// collection of garbage and the reading of the metrics are outside of it, and so are
+// no part of the CPU time.
 func takeSample(ctx context.Context, c controlPlane, n int, window time.Duration) (s sample, err error) {
 	if _, err := c.Read(ctx, "/debug/pprof/heap?gc=1"); err != nil {
 		return s, err
 	}
-	metrics, err := c.Read(ctx, "/metrics")
+	before, err := c.Read(ctx, "/metrics")
+	counting := time.Now()
 	if err != nil {
 		return s, err
 	}
-	live := metric(metrics, "go_memstats_heap_alloc_bytes", "") + metric(metrics, "go_memstats_stack_inuse_bytes", "")
-	before, err := read(c, metrics)
+	began := time.Now()
+	cpuBefore, err := cpuTimes(c)
 	if err == nil {
 		err = pause(ctx, window)
 	}
 	if err != nil {
 		return s, err
 	}
-	if metrics, err = c.Read(ctx, "/metrics"); err != nil {
-		return s, err
-	}
-	after, err := read(c, metrics)
+	cpuAfter, err := cpuTimes(c)
 	if err != nil {
 		return s, err
 	}
-	seconds := after.at.Sub(before.at).Seconds()
-	cpu := func(name string) float64 { return milliseconds(after.cpu[name]-before.cpu[name]) / seconds }
+	seconds := time.Since(began).Seconds()
+	after, err := c.Read(ctx, "/metrics")
+	if err != nil {
+		return s, err
+	}
+	cpu := func(name string) float64 { return milliseconds(cpuAfter[name]-cpuBefore[name]) / seconds }
 	resident := func(name string) float64 {
 		m := memoryOf(c.PIDs()[name])
 		return (m.anonymous + m.file) / 1e6
 	}
+	live := metric(before, "go_memstats_heap_alloc_bytes") + metric(before, "go_memstats_stack_inuse_bytes")
+	watches := metric(after, "apiserver_longrunning_requests", `resource="pods"`)
 	return sample{n, [...]float64{
 		cpu("kube-apiserver"), cpu("etcd"), resident("kube-apiserver"), live / 1e6, resident("etcd"),
-		(after.requests - before.requests) / seconds * 3600,
-		metric(metrics, "apiserver_longrunning_requests", `resource="pods"`),
+		(requests(after)-requests(before))/time.Since(counting).Hours() + watches/watchLasts.Hours(),
+		watches,
 	}}, nil
 }
 
-func read(c controlPlane, metrics []byte) (reading, error) {
-	r := reading{at: time.Now(), cpu: map[string]time.Duration{}}
+func cpuTimes(c controlPlane) (map[string]time.Duration, error) {
+	times := map[string]time.Duration{}
 	for name, pid := range c.PIDs() {
 		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 		if err != nil {
-			return r, err
+			return nil, err
 		}
-		if r.cpu[name], err = cpuTime(string(stat)); err != nil {
-			return r, err
+		if times[name], err = cpuTime(string(stat)); err != nil {
+			return nil, err
 		}
 	}
-	for _, resource := range []string{"pods", "jobs"} {
-		r.requests += metric(metrics, "apiserver_request_total", `resource="`+resource+`"`)
+	return times, nil
+}
+
+// requests are those that have ended, but for watches.
+func requests(metrics []byte) (n float64) {
+	for _, resource := range []string{`resource="pods"`, `resource="jobs"`} {
+		n += metric(metrics, "apiserver_request_total", resource) - metric(metrics, "apiserver_request_total", resource, `verb="WATCH"`)
 	}
-	return r, nil
+	return n
 }
 
 // tick is the unit of /proc/PID/stat, the same on all of Linux' architectures.
@@ -112,10 +122,10 @@ func cpuTime(stat string) (time.Duration, error) {
 	return time.Duration(user+system) * tick, err
 }
 
-// metric sums up the series of a name whose labels hold this one.
-func metric(text []byte, name, label string) (sum float64) {
+// metric sums up the series of a name whose labels hold all of these.
+func metric(text []byte, name string, labels ...string) (sum float64) {
 	for _, m := range regexp.MustCompile(`(?m)^`+name+`(\{.*\})? (\S+)$`).FindAllSubmatch(text, -1) {
-		if strings.Contains(string(m[1]), label) {
+		if !slices.ContainsFunc(labels, func(l string) bool { return !bytes.Contains(m[1], []byte(l)) }) {
 			v, _ := strconv.ParseFloat(string(m[2]), 64)
 			sum += v
 		}
