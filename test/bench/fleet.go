@@ -126,7 +126,7 @@ func (b *bench) outage(ctx context.Context, o options, all []*reporter, reports 
 		return err
 	}
 	opened := time.Now()
-	b.outages = append(b.outages, span{began, opened, "no server, " + who})
+	b.outages = append(b.outages, span{began, opened, "no server", who})
 	if err := b.server.gate.open(); err != nil {
 		return err
 	}
@@ -146,7 +146,7 @@ func (b *bench) afterOutage(ctx context.Context, o options, all []*reporter, ope
 		return err
 	}
 	peak := perSecond(b.server.requestsSince(opened))
-	bound := float64(o.fleet) / 5
+	bound := burst(o.fleet)
 	b.table.add(row{Name: after + "requests a second, peak", Limit: bound}, []float64{peak})
 	b.add(after+"connections a second, peak", "", perSecond(b.server.gate.acceptedSince(opened)))
 	b.add(after+"requests", "", float64(len(b.server.requestsSince(opened))))
@@ -159,6 +159,9 @@ func (b *bench) afterOutage(ctx context.Context, o options, all []*reporter, ope
 	}
 	return nil
 }
+
+// burst is what a fleet must stay below, in requests a second, when its server comes back.
+func burst(fleet int) float64 { return float64(fleet) / 5 }
 
 // perSecond is the largest number of times within one second.
 func perSecond(times []time.Time) float64 {

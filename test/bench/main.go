@@ -134,15 +134,22 @@ func measure(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	picture := b.draw(o.run)
-	if o.fleet > 0 {
-		title := fmt.Sprintf("Requests a second of %d reporters", b.running)
-		if isReal {
-			title += ", by a real kube-apiserver"
-		}
-		picture = drawRates(title, b.server.requestsSince(time.Time{}), b.outages)
+	return b.picture(o).write(o.out, b.table.Machine)
+}
+
+// picture is what was measured, drawn.
+func (b *bench) picture(o options) *picture {
+	if o.fleet == 0 {
+		return b.draw(o.run)
 	}
-	return picture.write(o.out, b.table.Machine)
+	title, bound := fmt.Sprintf("Requests a second of %d reporters", b.running), 0.0
+	if o.upstream != nil {
+		title += ", by a real kube-apiserver"
+	}
+	if b.running >= telling {
+		bound = burst(b.running)
+	}
+	return drawRates(title, b.server.requestsSince(time.Time{}), b.outages, bound)
 }
 
 func (b *bench) addSubjects(ctx context.Context, o options) error {

@@ -37,20 +37,24 @@ type usage struct {
 // draw writes what the figures say as one picture.
 func (b *bench) draw(run time.Duration) *picture {
 	p := newPicture("What a status reporter takes: latency, requests, memory")
-	p.head("Latency: how often which (log scale)")
-	top := p.y
-	s := scale{fastest, slowest, true}
+	p.head("Latency: how often which (log scale), and the median")
+	s := scale{from: fastest, to: slowest, log: true, left: plotLeft}
 	for _, d := range b.latency {
 		p.y += 18
 		p.text(14, p.y, "", d.name)
 		p.y += 4
+		measured := 0
+		for _, times := range d.times {
+			measured += min(1, len(times))
+		}
+		p.grid(s, p.y, p.y+float64(lane*measured))
 		for i, times := range d.times {
 			if len(times) > 0 {
 				p.drawDistribution(s, b.subjects[i], times)
 			}
 		}
 	}
-	p.axis(s, top, func(v float64) string { return duration(v) })
+	p.ticks(s, duration)
 	p.drawRequests(b.subjects, b.usage, run.Seconds())
 	p.drawMemory(b.subjects, b.usage)
 	return p
@@ -76,7 +80,7 @@ func (p *picture) drawDistribution(s scale, subject subject, times []float64) {
 	}
 	outline = append(outline, point{s.x(binStart(len(bins))), bottom})
 	p.path(subject.kind.class()+" area", outline, true)
-	p.text(plotLeft-8, bottom-2, "end", subject.name)
+	p.text(plotLeft-8, bottom-2, "end", shortName(subject.name))
 	p.text(plotRight+8, bottom-2, "", duration(valueOf(times).P50))
 	p.y += lane
 }
@@ -96,53 +100,62 @@ func binStart(bin int) float64 { return fastest * math.Pow(10, float64(bin)/bins
 
 func (p *picture) drawRequests(subjects []subject, of []usage, run float64) {
 	p.head("Requests of one Job over its adapter's time")
-	top, most := p.y+4, 1
+	top, most, last := p.y+4, 1, run
 	for _, u := range of {
 		most = max(most, len(u.requests))
+		for _, at := range u.requests {
+			last = max(last, at)
+		}
 	}
+	const apart = 2 // lines of the same height lie side by side
 	height := float64(lane * 4)
 	p.y = top + height
-	s := scale{0, run * 1.05, false}
-	level := func(n int) float64 { return p.y - height*float64(n)/float64(most) }
+	s := scale{from: 0, to: last * 1.03, left: plotLeft}
+	p.grid(s, top, p.y)
 	for i, u := range of {
+		level := func(n int) float64 {
+			return p.y - (height-apart*float64(len(of)))*float64(n)/float64(most) - apart*float64(i)
+		}
 		outline := []point{{s.x(0), level(0)}}
 		for n, at := range u.requests {
 			outline = append(outline, point{s.x(at), level(n)}, point{s.x(at), level(n + 1)})
 		}
 		outline = append(outline, point{s.x(s.to), level(len(u.requests))})
 		p.path(subjects[i].kind.class()+" line", outline, false)
-		p.text(plotLeft-8, top+12+float64(i*18), "end", fmt.Sprintf("%s: %d", subjects[i].name, len(u.requests)))
+		p.text(plotLeft-8, top+12+float64(i*18), "end", fmt.Sprintf("%s: %d", shortName(subjects[i].name), len(u.requests)))
 		p.rect(subjects[i].kind.class(), 14, top+4+float64(i*18), 8, 8)
 	}
-	p.axis(s, top, func(v float64) string { return number(v, "s") })
+	p.ticks(s, func(v float64) string { return number(v, "s") })
 }
 
 func (p *picture) drawMemory(subjects []subject, of []usage) {
-	p.head("Memory at rest: of its own (dark), and shared by all on a node (light)")
-	top, most := p.y, 1.0
+	p.head("Memory at rest, MB: of its own (dark), and shared by all on a node (light)")
+	most := 1.0
 	for _, u := range of {
 		most = max(most, u.anonymous+u.fileShare)
 	}
-	s := scale{0, most * 1.02, false}
+	s := scale{from: 0, to: most * 1.02, left: plotLeft}
+	p.grid(s, p.y, p.y+float64(lane*len(of)))
 	for i, u := range of {
 		class := subjects[i].kind.class()
 		p.rect(class, s.x(0), p.y+6, s.x(u.anonymous)-s.x(0), lane-10)
 		p.rect(class+" shared", s.x(u.anonymous), p.y+6, s.x(u.anonymous+u.fileShare)-s.x(u.anonymous), lane-10)
-		p.text(plotLeft-8, p.y+lane-8, "end", subjects[i].name)
+		p.text(plotLeft-8, p.y+lane-8, "end", shortName(subjects[i].name))
 		p.text(plotRight+8, p.y+lane-8, "", number(u.anonymous, "")+" + "+number(u.fileShare, ""))
 		p.y += lane
 	}
-	p.axis(s, top, func(v float64) string { return number(v, "MB") })
+	p.ticks(s, func(v float64) string { return number(v, "MB") })
 }
 
 // span is a time that is marked, such as an outage.
 type span struct {
-	from, to time.Time
-	name     string
+	from, to  time.Time
+	name, who string
 }
 
-// drawRates draws requests a second over time.
-func drawRates(title string, arrivals []time.Time, marked []span) *picture {
+// drawRates draws requests a second over time, and what they are not to exceed where
+// there is such a bound.
+func drawRates(title string, arrivals []time.Time, marked []span, bound float64) *picture {
 	p := newPicture(title)
 	p.head(title)
 	if len(arrivals) == 0 {
@@ -150,30 +163,35 @@ func drawRates(title string, arrivals []time.Time, marked []span) *picture {
 	}
 	began := arrivals[0]
 	counts := perSecondOf(began, arrivals)
-	top := p.y + 18
+	top := p.y + 34
 	p.y = top + barsHeight
-	s := scale{-secondsAfter, float64(len(counts) + secondsAfter), false}
-	highest := float64(slices.Max(counts))
-	for _, m := range marked {
-		from, to := s.x(m.from.Sub(began).Seconds()), s.x(m.to.Sub(began).Seconds())
-		p.rect("band", from, top, to-from, barsHeight)
-		p.text((from+to)/2, top-4, "mid", m.name)
+	s := scale{from: -secondsAfter, to: float64(len(counts) + secondsAfter), left: ratesLeft}
+	highest := max(float64(slices.Max(counts)), bound)
+	height := func(n float64) float64 { return barsHeight * n / highest }
+	for v := 0.0; v <= highest; v += step(max(highest, 4)) {
+		p.text(ratesLeft-8, p.y-height(v)+4, "end", number(v, "/s"))
+		p.line("axis", ratesLeft, p.y-height(v), plotRight, p.y-height(v))
 	}
 	for i, n := range counts {
 		if n > 0 {
-			height := barsHeight * float64(n) / highest
-			p.rect("own", s.x(float64(i)), p.y-height, max(0.5, s.x(float64(i+1))-s.x(float64(i))-0.5), height)
+			width := s.x(float64(i+1)) - s.x(float64(i))
+			p.rect("own", s.x(float64(i)), p.y-height(float64(n)), max(0.5, width-0.5), height(float64(n)))
 		}
 	}
-	for v := 0.0; v <= highest; v += step(max(highest, 4)) {
-		y := p.y - barsHeight*v/highest
-		p.text(plotLeft-8, y+4, "end", number(v, "/s"))
-		p.line(plotLeft, y, plotRight, y)
+	for _, m := range marked { // over the bars: a second that it began in is not all in it
+		from, to := s.x(m.from.Sub(began).Seconds()), s.x(m.to.Sub(began).Seconds())
+		p.rect("band", from, top, to-from, barsHeight)
+		p.text((from+to)/2, top-18, "mid", m.name)
+		p.text((from+to)/2, top-4, "mid", m.who)
+	}
+	if bound > 0 {
+		p.line("bound", ratesLeft, p.y-height(bound), plotRight, p.y-height(bound))
+		p.text(plotRight+8, p.y-height(bound)+4, "", "limit "+number(bound, ""))
 	}
 	for v := 0.0; v <= s.to; v += step(s.to) {
-		p.text(s.x(v), p.y+14, "mid", number(v, "s"))
+		p.text(s.x(v), p.y+16, "mid", number(v, "s"))
 	}
-	p.y += 16
+	p.y += 18
 	return p
 }
 

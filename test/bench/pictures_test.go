@@ -3,7 +3,10 @@ package main
 import (
 	"encoding/xml"
 	"errors"
+	"html"
 	"io"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -14,13 +17,13 @@ func TestScale(t *testing.T) {
 		s    scale
 		v, x float64
 	}{
-		{scale{from: 0, to: 10}, 0, plotLeft},
-		{scale{from: 0, to: 10}, 5, (plotLeft + plotRight) / 2},
-		{scale{from: 0, to: 10}, 11, plotRight},
-		{scale{from: 0, to: 10}, -1, plotLeft},
-		{scale{0.1, 1000, true}, 10, (plotLeft + plotRight) / 2},
-		{scale{0.1, 1000, true}, 0, plotLeft},
-		{scale{0.1, 1000, true}, 1000, plotRight},
+		{scale{from: 0, to: 10, left: plotLeft}, 0, plotLeft},
+		{scale{from: 0, to: 10, left: plotLeft}, 5, (plotLeft + plotRight) / 2},
+		{scale{from: 0, to: 10, left: plotLeft}, 11, plotRight},
+		{scale{from: 0, to: 10, left: plotLeft}, -1, plotLeft},
+		{scale{from: 0.1, to: 1000, log: true, left: plotLeft}, 10, (plotLeft + plotRight) / 2},
+		{scale{from: 0.1, to: 1000, log: true, left: plotLeft}, 0, plotLeft},
+		{scale{from: 0.1, to: 1000, log: true, left: plotLeft}, 1000, plotRight},
 	} {
 		if x := tt.s.x(tt.v); x != tt.x {
 			t.Errorf("%+v: %g at %g, want %g", tt.s, tt.v, x, tt.x)
@@ -96,11 +99,16 @@ func elements(t *testing.T, p *picture) map[string]int {
 }
 
 func TestPictures(t *testing.T) {
-	b := &bench{subjects: []subject{{name: "a", kind: own}, {name: "b <&>", kind: another}, {name: "floor", kind: floor}}}
+	b := &bench{subjects: []subject{
+		{name: "a", kind: own},
+		{name: "against: b <&> with a name that is longer than there is room for", kind: another},
+		{name: "floor", kind: floor},
+	}}
 	b.latency.add("result", [][]float64{{0.5, 0.6}, {900, 2000}, {0.2}})
-	b.latency.add("Pod", [][]float64{{1.5}, {9000}, nil}) // not measured
-	b.usage = []usage{{[]float64{0.01, 30}, 1.8, 9}, {[]float64{0.02, 10, 20, 30}, 4, 28}, {nil, 0.9, 4}}
-	got := elements(t, b.draw(30*time.Second))
+	b.latency.add("Pod status change to PATCH, and more than is left of the plot", [][]float64{{1.5}, {9000}, nil}) // not measured
+	b.usage = []usage{{[]float64{0.01, 34}, 1.8, 9}, {[]float64{0.02, 10, 20, 30}, 4, 28}, {nil, 0.9, 4}}
+	p := b.draw(30 * time.Second)
+	got := elements(t, p)
 	for name, want := range map[string]int{
 		"path.own area": 2, "path.another area": 2, "path.floor area": 1, "path.own line": 1, "path.another line": 1,
 		"rect.own": 2, "rect.own shared": 1, "rect.page": 1, "style": 1, "title": 1,
@@ -109,12 +117,100 @@ func TestPictures(t *testing.T) {
 			t.Errorf("%d of %s, want %d", got[name], name, want)
 		}
 	}
-
-	began := time.Now()
-	arrivals := []time.Time{began, began.Add(time.Second), began.Add(40 * time.Second)}
-	got = elements(t, drawRates("rates", arrivals, []span{{began.Add(5 * time.Second), began.Add(35 * time.Second), "no server"}}))
-	if got["rect.own"] != 3 || got["rect.band"] != 1 {
-		t.Errorf("%v, want three seconds with requests and one mark", got)
+	readable(t, p)
+	if at := latest(t, p, "own line"); at >= plotRight {
+		t.Errorf("a request after the adapter's time is drawn at %g, on the plot's end", at)
 	}
-	elements(t, drawRates("nothing came", nil, nil))
+}
+
+// latest is where the last rise of a line is.
+func latest(t *testing.T, p *picture, class string) float64 {
+	t.Helper()
+	m := regexp.MustCompile(`class="` + class + `" d="M[^"]*L([\d.]+) [\d.]+L[\d.]+ [\d.]+"`).FindSubmatch(p.bytes())
+	if m == nil {
+		t.Fatalf("no path of %s", class)
+	}
+	x, _ := strconv.ParseFloat(string(m[1]), 64)
+	return x
+}
+
+// A fleet of many takes longer to start: the outages are close to each other then.
+func TestRates(t *testing.T) {
+	began := time.Now()
+	after := func(seconds int) time.Time { return began.Add(time.Duration(seconds) * time.Second) }
+	arrivals := []time.Time{began, after(1), after(300)}
+	marked := []span{{after(100), after(130), "no server", "nobody reporting"}, {after(160), after(190), "no server", "everybody reporting"}}
+	p := drawRates("rates", arrivals, marked, 0)
+	if got := elements(t, p); got["rect.own"] != 3 || got["rect.band"] != 2 || got["path.bound"] != 0 {
+		t.Errorf("%v, want three seconds with requests and two marks", got)
+	}
+	readable(t, p)
+	p = drawRates("rates", arrivals, marked, 2000)
+	if got := elements(t, p); got["path.bound"] != 1 {
+		t.Errorf("%v, want a limit", got)
+	}
+	readable(t, p)
+	elements(t, drawRates("nothing came", nil, nil, 0))
+}
+
+// box is where a text of a picture is, as far as that can be told without a font: wider
+// than it is, rather.
+type box struct {
+	text                     string
+	left, right, top, bottom float64
+}
+
+var (
+	textElement = regexp.MustCompile(`<text x="([\d.-]+)" y="([\d.-]+)" class="(\w*)">([^<]*)</text>`)
+	lineElement = regexp.MustCompile(`<path class="axis" d="M([\d.]+) ([\d.]+)L([\d.]+) ([\d.]+)"/>`)
+)
+
+func number64(t *testing.T, s string) float64 {
+	t.Helper()
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// readable is a picture whose texts are on the page, and cross neither each other nor
+// the lines of the grid.
+func readable(t *testing.T, p *picture) {
+	t.Helper()
+	data := string(p.bytes())
+	var all []box
+	for _, m := range textElement.FindAllStringSubmatch(data, -1) {
+		x, y, text := number64(t, m[1]), number64(t, m[2]), html.UnescapeString(m[4])
+		width := 6.6 * float64(len([]rune(text)))
+		switch m[3] {
+		case "head":
+			width *= 1.1
+		case "end":
+			x -= width
+		case "mid":
+			x -= width / 2
+		}
+		b := box{text, x, x + width, y - 10, y + 3}
+		if b.left < 0 || b.right > pictureWidth || b.top < 0 || b.bottom > p.y+14 {
+			t.Errorf("%q is not on the page: %+v", text, b)
+		}
+		for _, other := range all {
+			if b.left < other.right && other.left < b.right && b.top < other.bottom && other.top < b.bottom {
+				t.Errorf("%q is on %q", text, other.text)
+			}
+		}
+		all = append(all, b)
+	}
+	if len(all) < 10 {
+		t.Errorf("only %d texts", len(all))
+	}
+	for _, m := range lineElement.FindAllStringSubmatch(data, -1) {
+		x1, y1, x2, y2 := number64(t, m[1]), number64(t, m[2]), number64(t, m[3]), number64(t, m[4])
+		for _, b := range all {
+			if x1 < b.right && b.left < x2+0.1 && y1 < b.bottom-4 && b.top < y2 {
+				t.Errorf("%q is crossed by a line from %g, %g to %g, %g", b.text, x1, y1, x2, y2)
+			}
+		}
+	}
 }

@@ -29,7 +29,10 @@ type subject struct {
 
 type kind int
 
-const floorName = "floor"
+const (
+	floorName     = "floor"
+	againstPrefix = "against: "
+)
 
 const (
 	own     kind = iota
@@ -46,7 +49,7 @@ func (b *bench) addSubject(path string, k kind) error {
 	defer in.Close()
 	s := subject{filepath.Base(path), filepath.Join(b.dir, fmt.Sprint("reporter-", len(b.subjects))), k}
 	if k == another {
-		s.name = "against: " + s.name
+		s.name = againstPrefix + s.name
 	}
 	out, err := os.OpenFile(s.path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o755)
 	if err != nil {

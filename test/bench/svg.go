@@ -12,16 +12,18 @@ import (
 const (
 	pictureWidth = 820
 	plotLeft     = 250 // where what is drawn begins; names are left of it
+	ratesLeft    = 70  // the same where only numbers are
 	plotRight    = pictureWidth - 90
+	nameLength   = 30 // characters that are shown of a subject's name
 )
 
 // style has colours of its own for a dark page, and a background, so that a
 // picture can be read wherever it is shown.
 const style = `<style>
 text{font:12px sans-serif;fill:#1f2328}.head{font-weight:bold}.end{text-anchor:end}.mid{text-anchor:middle}
-.page{fill:#ffffff}.axis{stroke:#d1d9e0;fill:none}.band{fill:#d1d9e0}
+.page{fill:#ffffff}.axis{stroke:#d1d9e0;fill:none}.band{fill:#d1d9e0}.bound{stroke:#cf222e;fill:none;stroke-dasharray:4 3}
 .own{fill:#0969da;stroke:#0969da}.another{fill:#bc4c00;stroke:#bc4c00}.floor{fill:#6e7781;stroke:#6e7781}
-@media(prefers-color-scheme:dark){text{fill:#e6edf3}.page{fill:#0d1117}.axis{stroke:#3d444d}.band{fill:#3d444d}
+@media(prefers-color-scheme:dark){text{fill:#e6edf3}.page{fill:#0d1117}.axis{stroke:#3d444d}.band{fill:#3d444d}.bound{stroke:#ff7b72}
 .own{fill:#58a6ff;stroke:#58a6ff}.another{fill:#f0883e;stroke:#f0883e}.floor{fill:#9198a1;stroke:#9198a1}}
 .area{fill-opacity:.5;stroke-width:1}.line{fill:none;stroke-width:2}.shared{fill-opacity:.25}
 </style>
@@ -44,8 +46,8 @@ func (p *picture) text(x, y float64, class, text string) {
 	p.printf(`<text x="%s" y="%s" class="%s">%s</text>`, coordinate(x), coordinate(y), class, escape(text))
 }
 
-func (p *picture) line(x1, y1, x2, y2 float64) {
-	p.printf(`<path class="axis" d="M%s %sL%s %s"/>`, coordinate(x1), coordinate(y1), coordinate(x2), coordinate(y2))
+func (p *picture) line(class string, x1, y1, x2, y2 float64) {
+	p.printf(`<path class="%s" d="M%s %sL%s %s"/>`, class, coordinate(x1), coordinate(y1), coordinate(x2), coordinate(y2))
 }
 
 func (p *picture) rect(class string, x, y, width, height float64) {
@@ -96,6 +98,7 @@ type point struct{ x, y float64 }
 type scale struct {
 	from, to float64
 	log      bool
+	left     float64 // where the plot begins
 }
 
 func (s scale) x(v float64) float64 {
@@ -103,7 +106,7 @@ func (s scale) x(v float64) float64 {
 	if s.log {
 		v, from, to = math.Log10(v), math.Log10(from), math.Log10(to)
 	}
-	return plotLeft + min(1, max(0, (v-from)/(to-from)))*(plotRight-plotLeft)
+	return s.left + min(1, max(0, (v-from)/(to-from)))*(plotRight-s.left)
 }
 
 // ticks are round values within the scale: powers of ten, or five or so steps.
@@ -131,13 +134,28 @@ func step(whole float64) float64 {
 	return unit
 }
 
-// axis draws the scale under what was drawn since top.
-func (p *picture) axis(s scale, top float64, label func(float64) string) {
+// grid draws the scale's lines, to be drawn upon.
+func (p *picture) grid(s scale, top, bottom float64) {
 	for _, v := range s.ticks() {
-		p.line(s.x(v), top, s.x(v), p.y)
+		p.line("axis", s.x(v), top, s.x(v), bottom)
+	}
+}
+
+// ticks writes the scale's values under what was drawn.
+func (p *picture) ticks(s scale, label func(float64) string) {
+	for _, v := range s.ticks() {
 		p.text(s.x(v), p.y+14, "mid", label(v))
 	}
 	p.y += 16
+}
+
+// shortName is as much of a subject's name as there is room for.
+func shortName(name string) string {
+	name = strings.TrimPrefix(name, againstPrefix)
+	if r := []rune(name); len(r) > nameLength {
+		return string(r[:nameLength-1]) + "…"
+	}
+	return name
 }
 
 func coordinate(f float64) string {

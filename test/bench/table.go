@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
@@ -37,8 +38,16 @@ type value struct {
 	N   int     `json:"n"`
 }
 
+// modelName is the CPU's, on machines that say it.
+var modelName = regexp.MustCompile(`(?m)^model name\s*: (.+)$`)
+
 func newTable() table {
 	machine := fmt.Sprintf("%s/%s, %d CPUs, %s", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version())
+	if data, _ := os.ReadFile("/proc/cpuinfo"); len(data) > 0 {
+		if m := modelName.FindSubmatch(data); m != nil {
+			machine += ", " + string(m[1])
+		}
+	}
 	if data, _ := os.ReadFile("/proc/loadavg"); len(data) > 0 {
 		machine += ", load at the start " + strings.Fields(string(data))[0]
 	}
