@@ -20,7 +20,8 @@ ARG TARGETOS TARGETARCH GOFIPS140=off APP_VERSION=dev COMMIT= DATE=
 # As `make binary` does it; hack/dockerfile-test.sh holds the two together.
 RUN umask 022 && CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH GOFIPS140=$GOFIPS140 GOFLAGS= \
     go build -trimpath -buildvcs=false -o /tmp/status-reporter \
-    -gcflags='k8s.io/...=-l' -gcflags='sigs.k8s.io/...=-l' -gcflags='github.com/fxamacker/...=-l' -gcflags='github.com/json-iterator/...=-l' \
+    -gcflags='k8s.io/...=-l -d=wrapglobalmapctl=2' -gcflags='sigs.k8s.io/...=-l -d=wrapglobalmapctl=2' \
+    -gcflags='github.com/fxamacker/...=-l -d=wrapglobalmapctl=2' -gcflags='github.com/json-iterator/...=-l -d=wrapglobalmapctl=2' \
     -ldflags "-s -w -X main.version=$APP_VERSION -X main.commit=$COMMIT -X main.date=$DATE" .
 
 FROM ${BASE}

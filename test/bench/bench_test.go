@@ -43,7 +43,7 @@ func playReporters(t *testing.T, b *bench) {
 		trigger func(*reporter) error
 		jobs    int // readings of the Job: a fault is written onto it as it is
 	}{"result": {b.writeResult, 1}, "crash": {b.crashed, 2}} {
-		batch, err := b.batch(t.Context(), b.subjects[0], schedule(2, false), test.trigger)
+		batch, err := b.batch(t.Context(), b.subjects[0], schedule(2, 0), test.trigger)
 		if err != nil {
 			t.Fatal(name, err)
 		}
@@ -86,7 +86,7 @@ func TestProblem(t *testing.T) {
 	if err := b.addSubject(script, own); err != nil {
 		t.Fatal(err)
 	}
-	_, err := b.batch(t.Context(), b.subjects[0], schedule(1, false), b.writeResult)
+	_, err := b.batch(t.Context(), b.subjects[0], schedule(1, 0), b.writeResult)
 	if err == nil || !strings.Contains(err.Error(), "ended at the start") || !strings.Contains(err.Error(), "no idea") {
 		t.Errorf("error %v", err)
 	}

@@ -39,7 +39,7 @@ func (b *bench) size() error {
 func (b *bench) parts(ctx context.Context) error {
 	b.say("measuring: what the binary holds")
 	file := filepath.Join(b.dir, "with-symbols")
-	if out, err := goTool(ctx, "build", "-trimpath", "-o", file, modulePath); err != nil {
+	if out, err := exec.CommandContext(ctx, "make", "-s", "binary", "BINARY="+file, "LDFLAGS=").CombinedOutput(); err != nil {
 		return fmt.Errorf("%w\n%s", err, out)
 	}
 	parts, err := held(file)
@@ -48,7 +48,7 @@ func (b *bench) parts(ctx context.Context) error {
 		return nil
 	}
 	for _, name := range slices.SortedFunc(maps.Keys(parts), func(x, y string) int { return cmp.Compare(parts[y], parts[x]) })[:min(groups, len(parts))] {
-		b.table.add(row{Name: "of it " + name, Unit: "MB"}, []float64{parts[name] / 1e6})
+		b.table.add(row{Name: "of it " + name, Unit: "MB", Inside: true}, []float64{parts[name] / 1e6})
 	}
 	return nil
 }
@@ -138,9 +138,9 @@ func (b *bench) inside(ctx context.Context) error {
 		return fmt.Errorf("%w\n%s", err, out)
 	}
 	for _, r := range goBenchmarks(string(out)) {
-		b.table.add(row{Name: r.name + ", time", Unit: "µs"}, []float64{r.nanoseconds / 1e3})
-		b.table.add(row{Name: r.name + ", allocated", Unit: "kB"}, []float64{r.bytes / 1e3})
-		b.table.add(row{Name: r.name + ", allocations"}, []float64{r.allocations})
+		b.table.add(row{Name: r.name + ", time", Unit: "µs", Inside: true}, []float64{r.nanoseconds / 1e3})
+		b.table.add(row{Name: r.name + ", allocated", Unit: "kB", Inside: true}, []float64{r.bytes / 1e3})
+		b.table.add(row{Name: r.name + ", allocations", Inside: true}, []float64{r.allocations})
 	}
 	return nil
 }

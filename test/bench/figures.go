@@ -16,22 +16,22 @@ const (
 	batchSize = 50
 	idle      = 20                    // reporters whose rest is measured
 	pace      = 20 * time.Millisecond // between two triggers: each report has the machine for itself
-	// pollPeriod holds whole intervals of all who poll: the original's of 2 and
-	// 10 s, and the reporter's own of about 5 s.
+	// pollPeriod holds whole intervals of those who poll: the original's of 2 and
+	// 10 s, and the reporter's own of about 5 s. Another's is -poll.
 	pollPeriod = 10 * time.Second
 )
 
 // figures fills the table with all figures of the subjects.
 func (b *bench) figures(ctx context.Context, o options) error {
-	err := errors.Join(b.latencies(ctx, o.n), b.rest(ctx, o.run), b.size())
-	if err == nil && o.against == "" {
+	err := errors.Join(b.latencies(ctx, o), b.rest(ctx, o.run, time.Minute+2*o.poll), b.size())
+	if err == nil {
 		err = errors.Join(b.parts(ctx), b.inside(ctx))
 	}
 	return err
 }
 
 // latencies measures reports and, on the way, starts.
-func (b *bench) latencies(ctx context.Context, n int) error {
+func (b *bench) latencies(ctx context.Context, o options) error {
 	starts := make([][]float64, len(b.subjects))
 	for _, f := range []struct {
 		name    string
@@ -48,12 +48,19 @@ func (b *bench) latencies(ctx context.Context, n int) error {
 		b.say("measuring: %s", f.name)
 		b.server.setNoWatch(f.noWatch)
 		times := make([][]float64, len(b.subjects))
-		for left := n; left > 0; left -= batchSize {
+		for left := o.n; left > 0; left -= batchSize {
 			for i, s := range b.subjects { // in turns: what disturbs the machine disturbs all of them
 				if f.noWatch && s.kind == floor {
 					continue // it has no other way
 				}
-				batch, err := b.batch(ctx, s, schedule(min(left, batchSize), f.polled || s.kind == another), f.trigger)
+				period := time.Duration(0)
+				switch {
+				case s.kind == another:
+					period = o.poll
+				case f.polled:
+					period = pollPeriod
+				}
+				batch, err := b.batch(ctx, s, schedule(min(left, batchSize), period), f.trigger)
 				if err != nil {
 					return fmt.Errorf("%s: %w", f.name, err)
 				}
@@ -79,14 +86,15 @@ type turn struct {
 	at       time.Duration
 }
 
-// schedule gives reporters their turns, in the order of time. One that polls is
-// met at any time of its interval, whenever it was started: its mean is half of
-// the interval then, its worst the whole.
-func schedule(n int, polls bool) (turns []turn) {
+// schedule gives reporters their turns, in the order of time. One that polls, every
+// period or some part of it, is met at any time of its interval, whenever it was
+// started: its mean is half of the interval then, its worst the whole. With a period
+// of 0 it does not.
+func schedule(n int, period time.Duration) (turns []turn) {
 	for i := range n {
 		t := turn{i, time.Duration(i) * pace}
-		if polls {
-			t.at = rand.N(pollPeriod)
+		if period > 0 {
+			t.at = rand.N(period)
 		}
 		turns = append(turns, t)
 	}
@@ -119,8 +127,9 @@ func (b *bench) batch(ctx context.Context, s subject, turns []turn, trigger func
 			return nil, err
 		}
 	}
+	within := time.Minute + 2*turns[len(turns)-1].at // one that polls looks once in that time
 	for _, r := range batch {
-		if err := b.delivered(ctx, r, time.Minute); err != nil {
+		if err := b.delivered(ctx, r, within); err != nil {
 			return nil, err
 		}
 	}
@@ -128,7 +137,7 @@ func (b *bench) batch(ctx context.Context, s subject, turns []turn, trigger func
 }
 
 // rest measures what a reporter takes while its adapter works, and its requests.
-func (b *bench) rest(ctx context.Context, run time.Duration) error {
+func (b *bench) rest(ctx context.Context, run, within time.Duration) error {
 	b.say("measuring: %d reporters at rest for %s", idle, run)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -159,7 +168,7 @@ func (b *bench) rest(ctx context.Context, run time.Duration) error {
 	}
 	for n := range idle { // in the order of their starts: each has its own time
 		for i := range all {
-			values, err := b.finish(ctx, all[i][n], run)
+			values, err := b.finish(ctx, all[i][n], run, within)
 			if err != nil {
 				return err
 			}
@@ -187,7 +196,7 @@ func (r *reporter) requestTimes() (at []float64) {
 
 // finish lets a resting reporter report when its adapter has taken its time,
 // and returns its figures in the order of rest.
-func (b *bench) finish(ctx context.Context, r *reporter, run time.Duration) ([]float64, error) {
+func (b *bench) finish(ctx context.Context, r *reporter, run, within time.Duration) ([]float64, error) {
 	select {
 	case <-time.After(time.Until(r.began.Add(run))):
 	case <-ctx.Done():
@@ -197,7 +206,7 @@ func (b *bench) finish(ctx context.Context, r *reporter, run time.Duration) ([]f
 	if err := b.writeResult(r); err != nil {
 		return nil, err
 	}
-	if err := b.delivered(ctx, r, time.Minute); err != nil {
+	if err := b.delivered(ctx, r, within); err != nil {
 		return nil, err
 	}
 	requests := 0

@@ -7,11 +7,11 @@ import (
 )
 
 func TestSchedule(t *testing.T) {
-	if got := schedule(3, false); !slices.Equal(got, []turn{{0, 0}, {1, pace}, {2, 2 * pace}}) {
+	if got := schedule(3, 0); !slices.Equal(got, []turn{{0, 0}, {1, pace}, {2, 2 * pace}}) {
 		t.Errorf("%v", got)
 	}
 	const n = 1000
-	turns := schedule(n, true)
+	turns := schedule(n, pollPeriod)
 	if !slices.IsSortedFunc(turns, func(x, y turn) int { return int(x.at - y.at) }) || turns[0].at < 0 || turns[n-1].at >= pollPeriod {
 		t.Errorf("from %s to %s", turns[0].at, turns[n-1].at)
 	}

@@ -39,7 +39,7 @@ func (b *bench) fleet(ctx context.Context, o options) error {
 		if left/batchSize%2 == 1 {
 			trigger = b.crashed
 		}
-		batch, err := b.batch(ctx, b.subjects[0], schedule(min(left, batchSize), false), trigger)
+		batch, err := b.batch(ctx, b.subjects[0], schedule(min(left, batchSize), 0), trigger)
 		if err != nil {
 			return err
 		}

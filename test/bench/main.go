@@ -3,7 +3,9 @@
 //
 //	go run ./test/bench -reporter bin/status-reporter [-against PATH] [-n 200] [-run 30s]
 //	go run ./test/bench -reporter bin/status-reporter -fleet 1000
+//	go run ./test/bench -page docs/performance.md
 //
+// The last puts what the others have written into that page, and measures nothing.
 // TestFleet measures the fleet against a real kube-apiserver.
 //
 // With -against another reporter's binary is measured in the same run, in turns
@@ -39,8 +41,8 @@ type options struct {
 	reporter, against string
 	n, fleet          int
 	run, outage       time.Duration
-	window            time.Duration
-	out               string
+	window, poll      time.Duration
+	out, page         string
 	upstream          upstream // nil: a server double
 }
 
@@ -62,6 +64,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case err != nil:
 		fmt.Fprintln(stderr, "bench:", err)
 		return 2
+	case o.page != "":
+		if err = writePage(o.page, stderr); err != nil {
+			fmt.Fprintln(stderr, "bench:", err)
+			return 1
+		}
+		return 0
 	}
 	if o.against != "" {
 		if code, done := insidePod(ctx, args, stdout, stderr); done {
@@ -81,20 +89,24 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	flags.SetOutput(stderr)
 	flags.StringVar(&o.reporter, "reporter", "", "the reporter's binary")
 	flags.StringVar(&o.against, "against", "", "another reporter's binary, to be measured beside it")
+	flags.DurationVar(&o.poll, "poll", pollPeriod, "how often that one looks, if it polls, or a multiple of it: it is triggered at any time within")
 	flags.IntVar(&o.n, "n", 200, "reports for each latency")
 	flags.DurationVar(&o.run, "run", 30*time.Second, "how long the adapter of the idle figures takes, at least 2s")
 	flags.IntVar(&o.fleet, "fleet", 0, "measure so many reporters at once instead")
 	flags.DurationVar(&o.outage, "outage", 30*time.Second, "of the fleet's API server")
 	flags.DurationVar(&o.window, "window", 20*time.Second, "of each reading of a real API server's cost")
 	flags.StringVar(&o.out, "out", "bench", "where the table goes too: this path with .json and .md")
+	flags.StringVar(&o.page, "page", "", "put the tables and pictures that bench and bench-fleet in this directory are into this page, and measure nothing")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
 	switch {
+	case o.page != "":
+		return o, nil
 	case o.reporter == "":
 		return o, errors.New("-reporter is required")
-	case o.n < 1 || o.fleet < 0 || o.run < 2*time.Second || flags.NArg() > 0:
-		return o, errors.New("-n from 1, -run from 2s, -fleet from 0, and no arguments beside the flags")
+	case o.n < 1 || o.fleet < 0 || o.poll < 0 || o.run < 2*time.Second || flags.NArg() > 0:
+		return o, errors.New("-n from 1, -run from 2s, -fleet and -poll from 0, and no arguments beside the flags")
 	}
 	return o, nil
 }

@@ -27,8 +27,9 @@ type table struct {
 type row struct {
 	Name   string  `json:"name"`
 	Unit   string  `json:"unit,omitempty"`
-	Limit  float64 `json:"limit,omitempty"` // what the reporter is to stay within
-	Values []value `json:"values"`          // by subject
+	Limit  float64 `json:"limit,omitempty"`  // what the reporter is to stay within
+	Values []value `json:"values"`           // by subject
+	Inside bool    `json:"inside,omitempty"` // of what a figure is made of: not for docs
 }
 
 // value is a figure from n observations. Where there is one, it is both.
@@ -164,16 +165,20 @@ func (t *table) text(w io.Writer) {
 func (t *table) markdown() []byte {
 	var b bytes.Buffer
 	for _, cells := range t.tables() {
-		for i, line := range cells {
-			fmt.Fprintf(&b, "| %s |\n", strings.Join(line, " | "))
-			if i == 0 {
-				b.WriteString("|" + strings.Repeat(" --- |", len(line)) + "\n")
-			}
-		}
+		writeMarkdown(&b, cells)
 		b.WriteString("\n")
 	}
 	fmt.Fprintf(&b, "%s\n", t.Machine)
 	return b.Bytes()
+}
+
+func writeMarkdown(b *bytes.Buffer, cells [][]string) {
+	for i, line := range cells {
+		fmt.Fprintf(b, "| %s |\n", strings.Join(line, " | "))
+		if i == 0 {
+			b.WriteString("|" + strings.Repeat(" --- |", len(line)) + "\n")
+		}
+	}
 }
 
 // write writes the table as JSON and as Markdown.
