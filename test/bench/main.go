@@ -124,6 +124,7 @@ func measure(ctx context.Context, o options, stdout, stderr io.Writer) error {
 		if err := b.server.forwardTo(o.upstream); err != nil {
 			return err
 		}
+		b.table.Machine += ", beside a real kube-apiserver"
 	}
 	control, isReal := o.upstream.(controlPlane)
 	if o.fleet > 0 {
@@ -155,9 +156,6 @@ func (b *bench) picture(o options) *picture {
 		return b.draw(o.run)
 	}
 	title, bound := fmt.Sprintf("Requests a second of %d reporters", b.running), 0.0
-	if o.upstream != nil {
-		title += ", by a real kube-apiserver"
-	}
 	if b.running >= telling {
 		bound = burst(b.running)
 	}

@@ -125,3 +125,19 @@ func TestPage(t *testing.T) {
 		t.Errorf("a page without marks: %v", err)
 	}
 }
+
+// The page that make bench-docs writes to has a place for everything.
+func TestPageOfDocs(t *testing.T) {
+	text, err := os.ReadFile("../../docs/performance.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range append(figureParts(new(figureTable(true))), fleetParts(new(costTable()))...) {
+		if p.made == nil {
+			t.Errorf("nothing is made of %q", p.name)
+		}
+		if _, err := replacePart(text, p); err != nil {
+			t.Error(err)
+		}
+	}
+}
