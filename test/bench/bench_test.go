@@ -64,9 +64,16 @@ func playReporters(t *testing.T, b *bench) {
 func TestReporters(t *testing.T) {
 	b := newTestBench(t)
 	playReporters(t, b)
-	all, err := b.startAll(t.Context(), 3)
-	if err != nil {
-		t.Fatal(err)
+	asked := 0
+	b.available = func() float64 { // at first, and before each of three
+		if asked++; asked > 4 {
+			return spareMemory
+		}
+		return 2 * spareMemory
+	}
+	all, err := b.startAll(t.Context(), 5)
+	if err != nil || len(all) != 3 {
+		t.Fatalf("%d reporters with memory for three, %v", len(all), err)
 	}
 	if err := b.outage(t.Context(), options{fleet: 3, outage: 300 * time.Millisecond}, all, true); err != nil {
 		t.Fatal(err)

@@ -7,8 +7,7 @@ import (
 )
 
 const (
-	settling = 10 * time.Second // after starts, until the API server is at rest
-	windows  = 3                // readings at each number of reporters
+	windows = 3 // readings at each number of reporters
 	// manyReporters is what the cost is extrapolated to.
 	manyReporters = 10_000
 )
@@ -79,7 +78,7 @@ func levels(fleet int) []int {
 func (b *bench) costOf(ctx context.Context, o options, c controlPlane, w way, jobs []*job) (samples []sample, err error) {
 	var all []*reporter
 	defer func() { end(all) }()
-	m := newMemoryLeft(availableMemory)
+	m := newMemoryLeft(b.available)
 	for _, n := range levels(o.fleet) {
 		if !m.has(len(all), n) {
 			b.say("cost: %s: no memory for %d reporters; %d were the last", w.name, n, len(all))
@@ -89,7 +88,7 @@ func (b *bench) costOf(ctx context.Context, o options, c controlPlane, w way, jo
 		if all, err = b.grow(ctx, w.subject, all, jobs[:n]); err != nil {
 			return nil, err
 		}
-		if err := pause(ctx, settling); err != nil {
+		if err := pause(ctx, o.settle); err != nil {
 			return nil, err
 		}
 		for range windows {

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"math"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -96,6 +98,45 @@ func TestMemoryLeft(t *testing.T) {
 		if got := m.has(tt.running, tt.want); got != tt.has {
 			t.Errorf("%s: %t", tt.name, got)
 		}
+	}
+}
+
+// What there is no memory for is left out, and the rest is measured.
+func TestCostOfWithoutMemory(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("there is no /proc")
+	}
+	b := newTestBench(t)
+	b.log = new(bytes.Buffer)
+	b.available = func() float64 { return spareMemory + guessedMemory }
+	script := filepath.Join(t.TempDir(), "reporter")
+	if err := os.WriteFile(script, []byte("#!/bin/sh\nexec sleep 600\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.addSubject(script, own); err != nil {
+		t.Fatal(err)
+	}
+	var jobs []*job
+	for i := range 3 {
+		j, err := b.server.createJob(fmt.Sprint("job-", i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		jobs = append(jobs, j)
+	}
+	samples, err := b.costOf(t.Context(), options{fleet: 3, window: time.Millisecond}, &readings{}, way{"a way", b.subjects[0], false}, jobs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var visited []int
+	for _, s := range samples {
+		visited = append(visited, s.reporters)
+	}
+	if want := []int{0, 0, 0, 1, 1, 1, 0, 0, 0}; !slices.Equal(visited, want) {
+		t.Errorf("samples of %v reporters, want %v", visited, want)
+	}
+	if said := fmt.Sprint(b.log); !strings.Contains(said, "no memory for 3 reporters; 1 were the last") {
+		t.Errorf("it says\n%s", said)
 	}
 }
 

@@ -62,7 +62,7 @@ func (b *bench) add(name, unit string, observed ...float64) {
 // memory.
 func (b *bench) startAll(ctx context.Context, n int) ([]*reporter, error) {
 	var all []*reporter
-	m := newMemoryLeft(availableMemory)
+	m := newMemoryLeft(b.available)
 	tick := time.Tick(startPace)
 	for range n {
 		if !m.has(len(all), len(all)+1) {

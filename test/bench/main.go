@@ -41,7 +41,8 @@ type options struct {
 	reporter, against string
 	n, fleet          int
 	run, outage       time.Duration
-	window, poll      time.Duration
+	window, settle    time.Duration
+	poll              time.Duration
 	out, page         string
 	upstream          upstream // nil: a server double
 }
@@ -95,6 +96,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	flags.IntVar(&o.fleet, "fleet", 0, "measure so many reporters at once instead")
 	flags.DurationVar(&o.outage, "outage", 30*time.Second, "of the fleet's API server")
 	flags.DurationVar(&o.window, "window", 20*time.Second, "of each reading of a real API server's cost")
+	flags.DurationVar(&o.settle, "settle", 10*time.Second, "before these, until that API server is at rest")
 	flags.StringVar(&o.out, "out", "bench", "where the table goes too: this path with .json and .md")
 	flags.StringVar(&o.page, "page", "", "put the tables and pictures that bench and bench-fleet in this directory are into this page, and measure nothing")
 	if err := flags.Parse(args); err != nil {
@@ -191,6 +193,8 @@ type bench struct {
 	latency  distributions
 	usage    []usage // by subject
 	outages  []span
+
+	available func() float64 // memory, see memoryLeft
 }
 
 func newBench(log io.Writer) (*bench, error) {
@@ -198,7 +202,7 @@ func newBench(log io.Writer) (*bench, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &bench{dir: dir, log: log, table: newTable()}
+	b := &bench{dir: dir, log: log, table: newTable(), available: availableMemory}
 	// Reporters may run as other users, as they do in a Pod.
 	if err = os.Chmod(dir, 0o755); err == nil {
 		b.server, err = newServer(filepath.Join(dir, "serviceaccount"))
