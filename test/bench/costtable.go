@@ -108,7 +108,10 @@ func uncertain(f, e float64, unit string) string {
 		f = 0
 	}
 	decimals := 0
-	if e > 0 && !math.IsInf(e, 0) {
+	switch {
+	case e == 0 && f != math.Trunc(f):
+		decimals = 2
+	case e > 0 && !math.IsInf(e, 0):
 		decimals = min(4, max(0, 1-int(math.Floor(math.Log10(e)))))
 	}
 	s := strconv.FormatFloat(f, 'f', decimals, 64) + " ± " + strconv.FormatFloat(e, 'f', decimals, 64)

@@ -95,7 +95,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	flags.DurationVar(&o.run, "run", 30*time.Second, "how long the adapter of the idle figures takes, at least 2s")
 	flags.IntVar(&o.fleet, "fleet", 0, "measure so many reporters at once instead")
 	flags.DurationVar(&o.outage, "outage", 30*time.Second, "of the fleet's API server")
-	flags.DurationVar(&o.window, "window", 20*time.Second, "of each reading of a real API server's cost")
+	flags.DurationVar(&o.window, "window", 20*time.Second, "of each reading of a real API server's cost: whole intervals of those that poll")
 	flags.DurationVar(&o.settle, "settle", 10*time.Second, "before these, until that API server is at rest")
 	flags.StringVar(&o.out, "out", "bench", "where the table goes too: this path with .json and .md")
 	flags.StringVar(&o.page, "page", "", "put the tables and pictures that bench and bench-fleet in this directory are into this page, and measure nothing")
