@@ -241,7 +241,7 @@ test-arch: ## Run the golden suite with the real binaries of other ARCHITECTURES
 test-apiserver: ## Golden suite, deliveries, 200 Jobs, policies, the double's fidelity, on a real kube-apiserver
 ## built once; KUBERNETES=1.30.14 is another version; KUBEBUILDER_ASSETS=DIR has one
 	@dirs=$$(go run ./test/apiserver/assets -kubernetes '$(KUBERNETES)'); \
-	STATUS_REPORTER_APISERVER=$$dirs go test -count=1 -p 1 -parallel 16 -timeout 20m -v -run '^(TestAPIServer|TestFidelity|TestPolicies|TestConsumers)$$' ./test/apiserver | \
+	STATUS_REPORTER_APISERVER=$$dirs go test -count=1 -p 1 -parallel 32 -timeout 20m -v -run '^(TestAPIServer|TestFidelity|TestPolicies|TestConsumers)$$' ./test/apiserver | \
 	  grep --line-buffered -vE '^ *(=== |--- PASS: [^/]+/[^/]+/)'
 
 .PHONY: test-matrix

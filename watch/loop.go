@@ -20,6 +20,7 @@ type loop struct {
 	file *fileObserver
 
 	sigterm  <-chan os.Signal
+	pressed  chan struct{} // closed when a stop of the kubelet's own begins
 	answers  chan func()
 	endWatch context.CancelFunc
 
@@ -65,6 +66,9 @@ func (l *loop) run(ctx context.Context) Result {
 			if seen(&l.s.stop.sigterm, time.Now()) {
 				l.Log.Info("told to stop")
 				l.s.pod.retryAt = time.Time{}
+				if l.s.stop.kubelets() {
+					close(l.pressed)
+				}
 			}
 		}
 	}
@@ -78,7 +82,10 @@ func (l *loop) do(ctx context.Context, now time.Time, step step) {
 	if l.Misconfigured == nil {
 		l.file.look(ctx, step.look, l.s.clock, now, l.patience(now))
 	}
-	pressed := l.s.stop.kubelets()
+	pressed := l.pressed
+	if !l.s.stop.sigterm.IsZero() && !l.s.stop.kubelets() {
+		pressed = nil // there is the grace period
+	}
 	if step.readPod {
 		began := l.s.beganReadPod()
 		l.start(ctx, func() func() {
@@ -146,13 +153,11 @@ func (l *loop) start(ctx context.Context, work func() (answer func())) {
 	}()
 }
 
-// ask makes a request; pressed for time, once more where it has no answer soon: one
-// that is never answered must not take what a stop of the kubelet's own leaves. The
-// first answer counts. A report that is written twice is the same one.
-func ask[T any](ctx context.Context, pressed bool, request func(context.Context) (*T, error)) (*T, error) {
-	if !pressed {
-		return request(ctx)
-	}
+// ask makes a request; once pressed for time, it makes it once more where there is no
+// answer soon: one that is never answered, be it under way by then, must not take what
+// a stop of the kubelet's own leaves. The first answer counts. A report that is written
+// twice is the same one.
+func ask[T any](ctx context.Context, pressed <-chan struct{}, request func(context.Context) (*T, error)) (*T, error) {
 	type answer struct {
 		object *T
 		err    error
@@ -165,6 +170,11 @@ func ask[T any](ctx context.Context, pressed bool, request func(context.Context)
 		answers <- answer{object, err}
 	}
 	go once()
+	select {
+	case a := <-answers:
+		return a.object, a.err
+	case <-pressed:
+	}
 	select {
 	case a := <-answers:
 		return a.object, a.err

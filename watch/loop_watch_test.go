@@ -235,7 +235,7 @@ func TestLoopWriter(t *testing.T) {
 		}
 		events := make(chan fileEvent) // what the kernel would tell
 		ctx, cancel := context.WithCancel(t.Context())
-		l := &loop{Config: c, s: newState(c, time.Now()), file: newFileObserver(path, false, c.Log), answers: make(chan func())}
+		l := &loop{Config: c, s: newState(c, time.Now()), file: newFileObserver(path, false, c.Log), answers: make(chan func()), pressed: make(chan struct{})}
 		l.file.subscribe = func(context.Context, string) (subscription, error) {
 			return subscription{events, func() (coverage, error) { return coverage{names: true, content: true}, nil }}, nil
 		}

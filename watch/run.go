@@ -90,6 +90,7 @@ func run(ctx context.Context, cfg Config, sigterm <-chan os.Signal, lookAt func(
 		file:    newFileObserver(cfg.Path, cfg.PollOnly, cfg.Log),
 		sigterm: sigterm,
 		answers: make(chan func(), 4),
+		pressed: make(chan struct{}),
 	}
 	l.file.lookAt = lookAt
 	r := l.run(ctx)

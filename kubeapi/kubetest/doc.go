@@ -36,6 +36,9 @@
 // [Server.Compact], [Server.Bookmark], [Server.CloseWatches],
 // [Server.BreakWatches] and [Server.SendEvent] act on watches.
 //
+// With [Forward] all of this befalls the requests to another server, such as a real
+// one, which answers what meets no fault.
+//
 // # Networks
 //
 // By default the server listens on 127.0.0.1, so that real binaries can talk to

@@ -77,6 +77,10 @@ func (s *Server) serve(w http.ResponseWriter, req *http.Request) {
 	if readErr != nil {
 		abort() // the client is gone
 	}
+	if s.upstream != nil {
+		s.forward(a)
+		return
+	}
 	s.handle(a)
 }
 

@@ -7,6 +7,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"net/http/httputil"
 	"strconv"
 	"sync"
 	"time"
@@ -46,8 +47,9 @@ type Server struct {
 	dir        string
 	net        *network
 	http       *http.Server
-	served     chan struct{} // closed when the http.Server has returned
-	cancel     func()        // ends the context of every request
+	upstream   *httputil.ReverseProxy // answers in place of the store; nil: none does
+	served     chan struct{}          // closed when the http.Server has returned
+	cancel     func()                 // ends the context of every request
 
 	mu      sync.Mutex
 	changed chan struct{} // closed and made anew whenever something below changes
@@ -113,6 +115,9 @@ func New(tb TB, opts ...Option) *Server {
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			return context.WithValue(ctx, linkKey{}, c.(*tls.Conn).NetConn().(*end).link)
 		},
+	}
+	if s.upstream != nil {
+		s.upstream.ErrorLog = s.http.ErrorLog
 	}
 	go func() {
 		defer close(s.served)

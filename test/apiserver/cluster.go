@@ -38,6 +38,7 @@ type Cluster struct {
 	dir        string
 	pki        *pki
 	etcdPort   string
+	peerPort   string // of etcd, where no peer is
 	port       string // of kube-apiserver
 	admin      *client
 	anonymous  *http.Client // for whoever has a token
@@ -74,14 +75,9 @@ func (c *Cluster) start() (err error) {
 	if err != nil {
 		return err
 	}
-	peer := "http://127.0.0.1:" + ports[2]
-	c.etcdPort, c.port = ports[0], ports[1]
+	c.etcdPort, c.port, c.peerPort = ports[0], ports[1], ports[2]
 	c.admin.base = "https://127.0.0.1:" + c.port
-	c.etcd, err = c.run("etcd",
-		"--name=test", "--data-dir="+filepath.Join(c.dir, "etcd"), "--log-level=warn", "--unsafe-no-fsync",
-		"--listen-client-urls="+c.etcdURL(), "--advertise-client-urls="+c.etcdURL(),
-		"--listen-peer-urls="+peer, "--initial-advertise-peer-urls="+peer, "--initial-cluster=test="+peer)
-	if err != nil {
+	if err := c.startEtcd(); err != nil {
 		return err
 	}
 	return c.StartServer()
@@ -139,21 +135,6 @@ func (c *Cluster) RunControllers(tb testing.TB, names string) {
 		tb.Fatalf("control plane: %v", err)
 	}
 }
-
-// compact makes etcd forget all revisions up to the present one, as
-// kube-apiserver has it do every five minutes.
-func (c *Cluster) compact(ctx context.Context) error {
-	etcd := &client{base: c.etcdURL(), http: http.DefaultClient}
-	var status struct {
-		Header struct{ Revision string }
-	}
-	if err := etcd.do(ctx, http.MethodPost, "/v3/maintenance/status", map[string]any{}, &status); err != nil {
-		return err
-	}
-	return etcd.do(ctx, http.MethodPost, "/v3/kv/compaction", map[string]any{"revision": status.Header.Revision, "physical": true}, nil)
-}
-
-func (c *Cluster) etcdURL() string { return "http://127.0.0.1:" + c.etcdPort }
 
 func (c *Cluster) version() string {
 	var v struct{ GitVersion string }

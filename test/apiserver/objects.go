@@ -126,19 +126,6 @@ func read[T any](n *Namespace, path string) *T {
 	return o
 }
 
-// Restart starts kube-apiserver anew, which makes it forget what happened so
-// far: a compaction of etcd alone does not, as the watch cache remembers.
-func (n *Namespace) Restart() {
-	n.tb.Helper()
-	n.c.StopServer()
-	if err := n.c.compact(context.Background()); err != nil {
-		n.tb.Fatal(err)
-	}
-	if err := n.c.StartServer(); err != nil {
-		n.tb.Fatal(err)
-	}
-}
-
 // clean takes out what only the server may set.
 func (n *Namespace) clean(meta *metav1.ObjectMeta) {
 	meta.Namespace = n.Name

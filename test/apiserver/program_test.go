@@ -79,7 +79,12 @@ func TestAPIServer(t *testing.T) {
 				if !d.Alone {
 					t.Parallel()
 				}
-				d.Run(program.NewRig(t, program.DefaultCase(t), cluster.Namespace(t)))
+				n := cluster.Namespace(t)
+				api := program.Server(n)
+				if d.Faulty {
+					api = n.Fronted()
+				}
+				d.Run(program.NewRig(t, d.Case(t), api))
 			})
 		}
 	})

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,6 +13,7 @@ import (
 
 	"github.com/openshift-hyperfleet/status-reporter/contract"
 	"github.com/openshift-hyperfleet/status-reporter/internal/reporter"
+	"github.com/openshift-hyperfleet/status-reporter/kubeapi/kubetest"
 	"github.com/openshift-hyperfleet/status-reporter/test/program"
 )
 
@@ -40,8 +42,9 @@ func faultsDocument() []byte {
 	b.WriteString(`# What goes wrong, and what happens then
 
 Each row is a test that plays it through the whole program: real files, TLS to
-an API server double, the condition read back from the Job. This page is
-generated from the tests' tables (test/faults). "done" is the adapter's own
+an API server double, and in the last section to a real one too, the condition
+read back from the Job. This page is generated from the tests' tables
+(test/faults, test/program). "done" is the adapter's own
 result; a lost report is told in the log, in the termination message and by exit
 code 3, and nowhere does the log claim a report that the server has not
 acknowledged. What a Pod looks like at one moment is in the golden suite
@@ -99,7 +102,46 @@ A row that says "badly" is a test for each of these answers: `)
 	section("Settings", "TestSettingFaults.", stories(settingFaults()))
 	section("Files as adapters write them", "TestFilesAsAdaptersWriteThem. Each with inotify and with polling alone.", files(asAdaptersWrite()))
 	section("Files as a hostile adapter leaves them", "TestHostileFiles, TestHostileFilesWhileTheAdapterRuns. Each with inotify and with polling alone.", files(asHostileAdaptersLeave()))
+	section("On a real API server", realTest(), func() { deliveries(&b) })
 	return b.Bytes()
+}
+
+// realTest is what is said above the deliveries.
+func realTest() string {
+	var bad []string
+	for _, d := range program.Deliveries(kubetest.Newest) {
+		if _, answer, ok := strings.Cut(d.Name, d.Badly+": "); ok && d.Badly != "" && !slices.Contains(bad, answer) {
+			bad = append(bad, answer)
+		}
+	}
+	return `TestDelivery plays these on the double, and TestAPIServer ("make test-apiserver") in
+real time on a real kube-apiserver with its etcd. There a proxy makes what goes
+wrong on the way, and all else is the server's own: its refusals, its restart, its
+policies, a Pod that it deletes. Times are from the last thing that is named. A row
+that says "badly" is a test for each of these answers: ` + strings.Join(bad, "; ") + "."
+}
+
+// deliveries are rows of both servers; those that differ by an answer are one.
+func deliveries(b *bytes.Buffer) {
+	said := map[string]bool{}
+	for _, d := range program.Deliveries(kubetest.Newest) {
+		name := d.Name
+		if d.Badly != "" {
+			name = d.Badly
+		}
+		if said[name] {
+			continue
+		}
+		said[name] = true
+		text := happens(d.Want)
+		if d.Want == nothing && d.Exit != reporter.ExitUndelivered {
+			text = fmt.Sprintf("nothing is told: exit %d", d.Exit)
+		}
+		if d.Within > 0 {
+			text += fmt.Sprintf(", within %.0f s", d.Within.Seconds())
+		}
+		fmt.Fprintf(b, "| %s | %s |\n", name, text)
+	}
 }
 
 // ofStory is what becomes of a story.

@@ -151,6 +151,10 @@ func kubeletFaults() []story {
 	stories = append(stories,
 		story{Name: "evicted, the adapter writes when it is told to stop, and one PATCH is never answered", Kill: 2 * time.Second, Env: quick, Want: good,
 			Play: play(faults(patches, kubetest.HangRequest()), stops(nil, pause(300*time.Millisecond), (*harness).Finish))},
+		story{Name: "evicted, and a reading of the Job that is under way by then is never answered", Kill: evicted, Want: stopped(contract.Unknown),
+			Play: play(faults(jobReads, kubetest.HangRequest()), runs(300*time.Millisecond), (*harness).Sigterm)},
+		story{Name: "evicted, and the result's PATCH that is under way by then is never answered", Kill: evicted, Env: quick, Want: good,
+			Play: play(runs(10*time.Second), faults(patches, kubetest.HangRequest()), (*harness).Finish, pause(1100*time.Millisecond), (*harness).Sigterm)},
 		story{Name: "evicted, and one PATCH that is made is never answered", Kill: evicted, Want: stopped(contract.Unknown),
 			Play: play(faults(patches, kubetest.HangAnswer()), stops(nil))})
 	for _, seconds := range []int64{0, 2, 10, 7200} {

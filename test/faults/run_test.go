@@ -156,11 +156,7 @@ func startedAgain(h *harness) {
 	h.RestartRule()
 	h.Write(`{"status":"failure","reason":"FirstTry"}`)
 	h.UpdatePod(func(pod *corev1.Pod) {
-		for _, name := range []string{"adapter", "status-reporter"} {
-			s := program.StatusOf(pod, name)
-			s.RestartCount++
-			s.LastTerminationState = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 137, Reason: "RestartingAllContainers"}}
-		}
+		program.StartedAgain(pod)
 		program.AdapterStatus(pod).State.Running.StartedAt.Time = time.Now().Add(3 * time.Second)
 	})
 }

@@ -61,13 +61,14 @@ func StatusOf(pod *corev1.Pod, name string) *corev1.ContainerStatus {
 }
 
 // OnFailure has the kubelet start again what fails.
-func (h *Harness) OnFailure() {
-	h.UpdatePod(func(pod *corev1.Pod) { pod.Spec.RestartPolicy = corev1.RestartPolicyOnFailure })
-}
+func (h *Harness) OnFailure() { h.UpdatePod(OnFailure) }
+
+// OnFailure is for Pods that are not made yet.
+func OnFailure(pod *corev1.Pod) { pod.Spec.RestartPolicy = corev1.RestartPolicyOnFailure }
 
 // Restart is the kubelet's after a crash.
-func (h *Harness) Restart() {
-	h.UpdatePod(func(pod *corev1.Pod) { BeginRun(AdapterStatus(pod)) })
+func (r *Rig) Restart() {
+	r.UpdatePod(func(pod *corev1.Pod) { BeginRun(AdapterStatus(pod)) })
 }
 
 // Grace sets the Pod's grace period.
@@ -76,27 +77,23 @@ func (h *Harness) Grace(seconds int64) {
 }
 
 // Delete is the API server's part of a graceful deletion.
-func (h *Harness) Delete(seconds int64) {
-	h.UpdatePod(func(pod *corev1.Pod) {
-		at := metav1.NewTime(time.Now().Add(time.Duration(seconds) * time.Second))
-		pod.DeletionTimestamp, pod.DeletionGracePeriodSeconds = &at, &seconds
-	})
-}
+func (h *Harness) Delete(seconds int64) { h.trouble().Terminate(seconds) }
 
 // NativeSidecar makes the reporter an init container that always restarts.
-func (h *Harness) NativeSidecar() {
-	h.UpdatePod(func(pod *corev1.Pod) {
-		always := corev1.ContainerRestartPolicyAlways
-		c := &pod.Spec.Containers
-		i := slices.IndexFunc(*c, func(c corev1.Container) bool { return c.Name == "status-reporter" })
-		pod.Spec.InitContainers = append(pod.Spec.InitContainers, (*c)[i])
-		pod.Spec.InitContainers[len(pod.Spec.InitContainers)-1].RestartPolicy = &always
-		*c = slices.Delete(*c, i, i+1)
-		st := &pod.Status
-		i = slices.IndexFunc(st.ContainerStatuses, func(s corev1.ContainerStatus) bool { return s.Name == "status-reporter" })
-		st.InitContainerStatuses = append(st.InitContainerStatuses, st.ContainerStatuses[i])
-		st.ContainerStatuses = slices.Delete(st.ContainerStatuses, i, i+1)
-	})
+func (h *Harness) NativeSidecar() { h.UpdatePod(NativeSidecar) }
+
+// NativeSidecar is for Pods that are not made yet.
+func NativeSidecar(pod *corev1.Pod) {
+	always := corev1.ContainerRestartPolicyAlways
+	c := &pod.Spec.Containers
+	i := slices.IndexFunc(*c, func(c corev1.Container) bool { return c.Name == "status-reporter" })
+	pod.Spec.InitContainers = append(pod.Spec.InitContainers, (*c)[i])
+	pod.Spec.InitContainers[len(pod.Spec.InitContainers)-1].RestartPolicy = &always
+	*c = slices.Delete(*c, i, i+1)
+	st := &pod.Status
+	i = slices.IndexFunc(st.ContainerStatuses, func(s corev1.ContainerStatus) bool { return s.Name == "status-reporter" })
+	st.InitContainerStatuses = append(st.InitContainerStatuses, st.ContainerStatuses[i])
+	st.ContainerStatuses = slices.Delete(st.ContainerStatuses, i, i+1)
 }
 
 // Again is the kubelet's start of the adapter after an end.
@@ -139,16 +136,26 @@ const RestartAllCode = 42
 
 // RestartRule has all of the Pod's containers started again when the adapter ends
 // with one code.
-func (h *Harness) RestartRule() {
-	h.UpdatePod(func(pod *corev1.Pod) {
-		never := corev1.ContainerRestartPolicyNever
-		c := &pod.Spec.Containers[0]
-		c.RestartPolicy = &never
-		c.RestartPolicyRules = []corev1.ContainerRestartRule{{
-			Action:    corev1.ContainerRestartRuleActionRestartAllContainers,
-			ExitCodes: &corev1.ContainerRestartRuleOnExitCodes{Operator: corev1.ContainerRestartRuleOnExitCodesOpIn, Values: []int32{RestartAllCode}},
-		}}
-	})
+func (h *Harness) RestartRule() { h.UpdatePod(RestartRule) }
+
+// RestartRule is for Pods that are not made yet.
+func RestartRule(pod *corev1.Pod) {
+	never := corev1.ContainerRestartPolicyNever
+	c := &pod.Spec.Containers[0]
+	c.RestartPolicy = &never
+	c.RestartPolicyRules = []corev1.ContainerRestartRule{{
+		Action:    corev1.ContainerRestartRuleActionRestartAllContainers,
+		ExitCodes: &corev1.ContainerRestartRuleOnExitCodes{Operator: corev1.ContainerRestartRuleOnExitCodesOpIn, Values: []int32{RestartAllCode}},
+	}}
+}
+
+// StartedAgain is a Pod of which that has been done, once.
+func StartedAgain(pod *corev1.Pod) {
+	for _, name := range []string{"adapter", "status-reporter"} {
+		s := StatusOf(pod, name)
+		s.RestartCount++
+		s.LastTerminationState = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 137, Reason: "RestartingAllContainers"}}
+	}
 }
 
 // RestartsAll is the kubelet's word for it while it does so.

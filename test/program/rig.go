@@ -64,6 +64,7 @@ type Rig struct {
 
 	dial     func(ctx context.Context, network, address string) (net.Conn, error)
 	pollOnly bool
+	faulted  bool                       // a fault was made that a request must meet
 	Patience time.Duration              // with the reporter's end
 	settle   func(expected func() bool) // waits until all is done that follows from what was done
 	stands   func() bool                // the server has acknowledged a report

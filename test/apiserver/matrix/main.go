@@ -69,7 +69,7 @@ func play(version string, packages []string) (*result, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command("go", append([]string{"test", "-json", "-count=1", "-p", "1", "-parallel", "16", "-timeout", "20m",
+	cmd := exec.Command("go", append([]string{"test", "-json", "-count=1", "-p", "1", "-parallel", "32", "-timeout", "20m",
 		"-run", "^(TestAPIServer|TestFidelity|TestPolicies)$"}, packages...)...)
 	cmd.Env = append(os.Environ(), apiserver.Variable+"="+strings.TrimSpace(string(dirs)))
 	var stderr bytes.Buffer
