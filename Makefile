@@ -308,5 +308,5 @@ bench-fleet: binary ## The same of N=1000 reporters at once, with an outage; wri
 	  $(if $(AGAINST),-against $(abspath $(AGAINST)))
 
 .PHONY: bench-docs
-bench-docs: ## Put what bench and bench-fleet have written last into docs/performance.md, and their pictures beside it
+bench-docs: ## Put what bench and bench-fleet have written last into docs/performance.md
 	go run ./test/bench -page docs/performance.md
