@@ -84,8 +84,8 @@ func (d *Delivery) Run(r *Rig) {
 	}
 	played := time.Now()
 	r.End(d.Exit)
-	if took := time.Since(played); d.Within > 0 && took > d.Within {
-		t.Errorf("took %s, want at most %s", took, d.Within)
+	if took := time.Since(played); d.Within > 0 && took > d.Within+r.Slack {
+		t.Errorf("took %s, want at most %s, and %s of slack", took, d.Within, r.Slack)
 	}
 	d.check(r)
 }

@@ -95,8 +95,10 @@ const restartAllContainers kubetest.Version = 36
 
 // runDeliveries are about whose file it is, and whose Pod.
 func runDeliveries(v kubetest.Version) []Delivery {
+	// Long enough after what was written to be told from it: a Pod's times are whole
+	// seconds, and a file's are the real clock's.
 	again := func(happens step) step {
-		return all(happens, pause(time.Second), (*Rig).Restart)
+		return all(pause(5*time.Second), happens, pause(time.Second), (*Rig).Restart)
 	}
 	missing := contract.Outcome{Status: contract.False, Reason: contract.ReasonAdapterMissingResults,
 		Message: "Adapter container exited with code 0 but wrote no result file at /results/adapter-result.json"}
@@ -119,9 +121,9 @@ func runDeliveries(v kubetest.Version) []Delivery {
 			play: all(pause(4*time.Second), terminated(0, "Completed")), Want: missing, Exit: 1},
 		{Name: "a hostPath with yesterday's success, and the Pod is deleted", pod: onHostPath, before: leftOver(yesterdays), play: all(pause(4*time.Second), deleted(10)), Want: isDeleted, Exit: 143},
 		{Name: "OnFailure: half a file, killed for its memory, and the next run succeeds", pod: OnFailure, Want: Good,
-			play: all(writes(halfFile), pause(time.Second), again(terminated(137, "OOMKilled")), pause(12*time.Second), (*Rig).Finish)},
+			play: all(writes(halfFile), again(terminated(137, "OOMKilled")), pause(12*time.Second), (*Rig).Finish)},
 		{Name: "OnFailure: half a file, a crash, and the next run ends well without one", pod: OnFailure, Want: missing,
-			play: all(writes(halfFile), pause(time.Second), again((*Rig).Crash), pause(3*time.Second), terminated(0, "Completed"))},
+			play: all(writes(halfFile), again((*Rig).Crash), pause(3*time.Second), terminated(0, "Completed"))},
 		{Name: "a native sidecar is started again after its report, and the adapter has tidied up and crashes", pod: NativeSidecar,
 			play: all(first, removes, sidecarAgain, pause(time.Second), (*Rig).Crash, pause(100*time.Millisecond), (*Rig).Sigterm), Want: Good},
 		{Name: "a copy of the Pod that the Job does not control crashes, and another Pod's success stands", pod: func(pod *corev1.Pod) { pod.OwnerReferences = nil },

@@ -1,6 +1,7 @@
 package program
 
 import (
+	"context"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -16,7 +17,12 @@ const evicted, sidecar = 1500 * time.Millisecond, 2 * time.Second
 // told is such a SIGTERM, of which an interim report tells by then.
 func told(by time.Duration, status contract.ConditionStatus) step {
 	want := contract.Interim(InterruptedBy(status, "the reporter received SIGTERM"))
-	return all((*Rig).Sigterm, pause(by), func(r *Rig) { r.Expect(want.Status, want.Reason, want.Message) })
+	return all((*Rig).Sigterm, pause(by), func(r *Rig) {
+		ctx, cancel := context.WithTimeout(r.T.Context(), r.Slack)
+		defer cancel()
+		r.API.Wait(ctx, func() bool { return r.Condition() != nil })
+		r.Expect(want.Status, want.Reason, want.Message)
+	})
 }
 
 // stopDeliveries are the kubelet's own stops, of which the API shows nothing before all

@@ -67,7 +67,7 @@ func NewHarness(t testing.TB, c suite.Case, opts ...kubetest.Option) *Harness {
 		conn, err := s.Dial(ctx, network, address)
 		return &busyConn{Conn: conn, h: h}, err
 	}
-	h.pollOnly, h.Patience = true, 2*time.Hour
+	h.pollOnly, h.Patience, h.Slack = true, 2*time.Hour, 0
 	h.settle = func(func() bool) { synctest.Wait() }
 	h.stands = func() bool { return len(h.acknowledged()) > 0 }
 	return h

@@ -66,6 +66,7 @@ type Rig struct {
 	pollOnly bool
 	faulted  bool                       // a fault was made that a request must meet
 	Patience time.Duration              // with the reporter's end
+	Slack    time.Duration              // by which a machine that does other things as well may be late
 	settle   func(expected func() bool) // waits until all is done that follows from what was done
 	stands   func() bool                // the server has acknowledged a report
 }
@@ -85,6 +86,7 @@ func NewRig(t testing.TB, c suite.Case, api Server) *Rig {
 		Kind:     batchv1.JobConditionType(c.Condition.Type),
 		dial:     api.Dial,
 		Patience: time.Minute,
+		Slack:    10 * time.Second,
 	}
 	r.settle = func(expected func() bool) { r.Log.Await(t, r.Patience, expected) }
 	r.stands = func() bool { return r.Condition() != nil }
