@@ -23,6 +23,7 @@ func (s *state) beganPatch(p *patch) {
 func (s *state) sawPatch(p *patch, job *batchv1.Job, err error) {
 	out := &s.out
 	out.patching = false
+	err = genuine(job, err, s.uid() != "")
 	a := answerOf(err)
 	if a != forbidden {
 		out.forbidden = time.Time{}
@@ -173,7 +174,10 @@ func (out *delivery) takePrior(f facts, kind batchv1.JobConditionType) {
 		return
 	}
 	if last.Msg == msgReported && last.Own && last.Type == kind && last.AdapterRestarts != nil && *last.AdapterRestarts == f.restarts {
-		out.prior, out.stands, out.sent[last.Outcome] = &last.Outcome, last.Outcome, true
+		if len(out.sent) == 0 { // else it may have been replaced since
+			out.stands = last.Outcome
+		}
+		out.prior, out.sent[last.Outcome] = &last.Outcome, true
 	}
 }
 

@@ -31,15 +31,20 @@ func (s *state) decide() (*verdict, step) {
 		return nil, s.decideRestart()
 	}
 	if end := max(s.pod.sawEnd, s.pod.sawFailed); end != 0 {
+		v := s.interruption()
 		switch {
 		case s.file.read < end:
 			return nil, step{look: true}
-		case s.unseen():
-			return nil, step{}
 		case s.pod.ended != nil:
-			return s.ending(s.pod.ended), step{}
+			v = s.ending(s.pod.ended)
 		}
-		return s.interruption(), step{}
+		switch {
+		case !s.unseen():
+			return v, step{}
+		case s.pod.sidecar && s.pod.ended != nil:
+			return nil, step{} // its SIGTERM says no more than that
+		}
+		return s.meanwhile(v), step{}
 	}
 	return s.decideRunning()
 }
@@ -56,7 +61,7 @@ func (s *state) restartingAll() bool {
 // it, and a file that changes takes it back.
 func (s *state) keeps(v *verdict, need step) bool {
 	stood := &s.out.verdict
-	if !s.out.closed || stood.interrupted {
+	if !s.out.closed || stood.interrupted || stood.interim {
 		return false
 	}
 	if v == nil {
@@ -118,17 +123,25 @@ func (s *state) decideStop() (*verdict, step) {
 		look:    s.file.read < max(s.stopping, s.reportDue),
 		readPod: s.pod.read < s.stopping && s.stop.deleted.IsZero(),
 	}
-	switch at := s.interimAt(); {
+	switch {
 	case lacks.look:
 		return nil, lacks
 	case s.reportDue != 0:
 		return s.unfinished(s.interruption(), s.reportDueSince), lacks
-	case !at.IsZero() && !s.now.Before(at):
-		v := s.interruption()
-		v.interim = true
-		return v, lacks
 	}
-	return nil, lacks
+	return s.meanwhile(s.interruption()), lacks
+}
+
+// meanwhile is what is told of a stop, once that is due, before it is told for good.
+func (s *state) meanwhile(v *verdict) *verdict {
+	if !s.stop.begun() {
+		return nil
+	}
+	if at := s.interimAt(); at.IsZero() || s.now.Before(at) {
+		return nil
+	}
+	v.interim = true
+	return v
 }
 
 // ending judges an adapter that has ended for good.

@@ -117,12 +117,18 @@ func (s *state) track(v *verdict) {
 		}
 		out.reset()
 		out.verdict, out.since = *v, s.now
-		if first && v.interim && s.stop.kubelets() && out.attempt == 0 && out.askedUntil.IsZero() {
-			out.attempt = s.stopping // what was read since the stop began is fresh enough
+		if first && out.attempt == 0 && s.wasRead(v) {
+			out.attempt = s.stopping
 		}
 	}
 	s.file.taken = s.file.taken || v.own && s.origin() != originBelieved
 	s.mark(&out.attempt, out.attempt != 0 || !out.closed && !s.now.Before(s.retryAt()))
+}
+
+// wasRead reports whether what was read since a stop of the kubelet's own began is
+// fresh enough: for the interruption, before anything was sent.
+func (s *state) wasRead(v *verdict) bool {
+	return v.interim && v.interrupted && s.stop.kubelets() && s.out.failedAt.Before(s.stop.sigterm) && s.out.askedUntil.IsZero()
 }
 
 // reset forgets the verdict. An attempt under way goes on for the next one: what
@@ -182,7 +188,7 @@ func (s *state) hold(v verdict) (wait step, holds bool) {
 	switch {
 	case out.over != nil:
 		return step{done: out.over}, true
-	case out.prior != nil && !out.closed:
+	case out.prior != nil && out.stands == *out.prior && !out.closed:
 		return s.close(line{slog.LevelInfo, msgReported, *out.prior, true, s.pod.restarts, ""}), true
 	case out.patching: // whatever comes meanwhile, it may stand
 		return step{}, true

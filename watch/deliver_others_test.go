@@ -4,7 +4,9 @@ import (
 	"testing"
 	"time"
 
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // TestAnothersReport: what stands by another Pod of the Job.
@@ -57,6 +59,14 @@ func TestAnothersReport(t *testing.T) {
 		{"Unknown, failure", aSecond(another(unknown), finished(failure)),
 			"read Job; read Job; PATCH False Broken uid=job-1 rv=2; reported False Broken; end delivered own"},
 
+		{"True of an earlier process, crash", aSecond(becomes(anew()), setBefore, becomes(with(exited(1), startedAgain))), "read Job; read Job; read Pod; superseded False AdapterExitedWithError; end delivered superseded"},
+		{"True of an earlier process, crash, the status is from before this one", aSecond(becomes(anew(notKnown)), setBefore, becomes(with(exited(1), startedAgain, notKnown))), "read Job; read Job; read Pod; superseded False AdapterExitedWithError; end delivered superseded"},
+		{"True of an earlier process, of the adapter's run before", aSecond(becomes(anew(startedAt(sec))), setBefore, becomes(with(exited(1), startedAgain, startedAt(sec)))), "read Job; read Job; read Pod; PATCH False AdapterExitedWithError uid=job-1 rv=3; reported False AdapterExitedWithError; end delivered"},
+		{"True of an earlier process, where the start is not known", aSecond(becomes(anew(notStarted)), setBefore, becomes(with(exited(1), startedAgain, notStarted))), "read Job; read Job; read Pod; PATCH False AdapterExitedWithError uid=job-1 rv=3; reported False AdapterExitedWithError; end delivered"},
+		{"True of an earlier process, failure", aSecond(becomes(anew()), setBefore, finished(failure)), "read Job; read Job; read Pod; PATCH False Broken uid=job-1 rv=3; reported False Broken; end delivered own"},
+		{"True since, crash, the reporter was never started again", aSecond(setBefore, becomes(with(exited(1), startedAt(0), known))), "read Job; read Job; read Pod; PATCH False AdapterExitedWithError uid=job-1 rv=3; reported False AdapterExitedWithError; end delivered"},
+
+		{"True comes between reading and an interim crash", aSecond(finished(lookFails), becomes(exited(1)), stops, until(1400*ms), another(yes), until(1600*ms)), "read Job; read Job; read Pod; read Job; read Pod; PATCH False AdapterExitedWithError uid=job-1 rv=2; reported False AdapterExitedWithError"},
 		{"True comes between reading and writing", aSecond(becomes(dying), hold("PATCH"), finished(failure), another(yes), release("PATCH"), until(2*sec)),
 			"read Job; read Pod; read Job; PATCH False Broken uid=job-1 rv=1; trying False Broken; read Job; read Pod; superseded False Broken; end delivered superseded"},
 		{"True comes while the PATCH is tried again", aSecond(becomes(dying), fail("PATCH", errNetwork), finished(failure), until(5*sec), another(yes), fail("PATCH", nil), until(20*sec)),
@@ -80,6 +90,7 @@ func TestAnothersReportUnread(t *testing.T) {
 		{"an outage, then a 503 for the Job", aSecond(fail("read Job", errNetwork), becomes(exited(1)), until(71*sec), clock,
 			another(yes), unwatched(with(exited(1), deleting)), fail("read Job", status503), until(100*sec), clock, fail("read Job", nil), until(113*sec)),
 			"read Job; read Job!; trying False AdapterExitedWithError; read Job!; @1m11s; read Job!; trying False AdapterExitedWithError; read Job!; @1m40s; read Job; read Pod; superseded False AdapterExitedWithError; end delivered superseded"},
+		{"a stop in which neither Job nor Pod can be read", []scene{another(yes), begins, until(sec), fail("read Job", errNetwork), fail("read Pod", errNetwork), unwatched(with(exited(1), deleting)), hears(exited(1)), stops, until(40 * sec)}, "read Job; read Job!; trying False AdapterExitedWithError; read Job!; read Pod!; no time False AdapterExitedWithError; end"},
 		{"one 503 for the Pod", aSecond(another(yes), fail("read Pod", status503), unwatched(with(exited(1), deleting)), hears(exited(1)), until(2*sec), fail("read Pod", nil), until(10*sec)),
 			"read Job; read Job; read Pod!; trying False AdapterExitedWithError; read Job; read Pod!; read Job; read Pod; superseded False AdapterExitedWithError; end delivered superseded"},
 		{"the Pod is not to be reached for long", aSecond(another(yes), unwatched(exited(1)), fail("read Pod", errNetwork), hears(exited(1)), until(200*sec), clock, fail("read Pod", nil), until(220*sec)),
@@ -138,3 +149,21 @@ func askPod(p *play) {
 func hears(f facts) scene { return func(p *play) { tells(f, p.like...)(p.state) } }
 
 func noMoreTries(p *play) { p.changeJob(lastTry) }
+
+// startedAgain is the reporter, in an adapter's run since the start.
+func startedAgain(f *facts) { startedAt(0)(f); known(f); f.reporterRestarts = 1 }
+
+// notKnown is the status from before that.
+func notKnown(f *facts) { f.reporterStarted, f.reporterRestarts = start.Add(-5*sec), 0 }
+
+func notStarted(f *facts) { f.started = time.Time{} }
+
+func anew(changes ...func(*facts)) facts {
+	return with(with(alive(), startedAgain), changes...)
+}
+
+// setBefore is a True of which nobody has heard, as the adapter's run began.
+func setBefore(p *play) {
+	another(corev1.ConditionTrue)(p)
+	p.changeJob(func(j *batchv1.Job) { j.Status.Conditions[0].LastProbeTime = metav1.NewTime(start) })
+}

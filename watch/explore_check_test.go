@@ -31,7 +31,10 @@ type observed struct {
 
 	fileSince time.Time // the last look has found the same since
 	fileIs    uint64
-	looked    ord // when the last look began that has come back
+	looked    ord  // when the last look began that has told of the file
+	sawOwn    bool // a valid result that is the present run's for certain
+	sick      mark // since when looks have told nothing
+	sickLast  ord  // when the last one began
 
 	podTried, podRead ord  // when the last reading began that was answered at all; as asked, or refused for good
 	podKnown          bool // it was read, or a watch has told of it
@@ -60,8 +63,9 @@ type observed struct {
 
 	acked []contract.Outcome
 
-	replaced bool // what this Pod has reported, by another Pod
-	over     bool // the Job's deadline has passed
+	replaced  bool // what this Pod has reported, by another Pod
+	overtaken bool // by what an earlier process had sent
+	over      bool // the Job's deadline has passed
 
 	// When the state had its last news: the clock alone does not change what was told.
 	news     ord
@@ -90,7 +94,7 @@ func (o *observed) mark(k *mark, holds bool, now time.Time) {
 func (m *machine) noteTriggers() {
 	o := &m.o
 	o.mark(&o.stopped, m.s.stop.begun(), m.now)
-	o.mark(&o.timedOut, !m.now.Before(explored.Add(exploredWait)), m.now)
+	o.mark(&o.timedOut, !m.now.Before(m.begun.Add(exploredWait)), m.now)
 	o.mark(&o.settled, o.fileIs != 0 && m.now.Sub(o.fileSince) >= minSettle, o.fileSince.Add(minSettle))
 	o.mark(&o.ended, m.s.pod.ended != nil, m.now)
 	o.mark(&o.failed, m.s.pod.failed, m.now)
@@ -107,7 +111,7 @@ func (m *machine) noteTriggers() {
 }
 
 func (m *machine) noteHealth() {
-	well := m.pod == nil && m.job == nil && m.patch == nil && m.w.once == works
+	well := m.pod == nil && m.job == nil && m.patch == nil && m.w.once == works && m.look == nil && m.downSince.IsZero() && !m.w.sick && !m.w.holdLook
 	for r := range watching {
 		well = well && m.w.api[r] == works && !m.w.hold[r]
 	}
@@ -119,8 +123,14 @@ func (m *machine) noteHealth() {
 	}
 }
 
-func (o *observed) sawFile(m *machine, found look, sent ord, at time.Time) {
-	o.looked = max(o.looked, sent)
+func (o *observed) sawFile(m *machine, found look, sent ord) {
+	at := m.now
+	if found.failed() {
+		o.sickLast = max(o.sickLast, sent)
+	} else {
+		o.looked = max(o.looked, sent)
+	}
+	o.mark(&o.sick, found.failed(), at)
 	if found.version != o.fileIs {
 		o.fileIs, o.fileSince, o.settled = found.version, at, mark{}
 		o.ord++
@@ -186,7 +196,15 @@ func (o *observed) wrote(m *machine, p *patch, err error) {
 // checkState holds the state to what must be so after each step.
 func (m *machine) checkState() {
 	o, s := &m.o, &m.s
-	if s.file.taken {
+	if s.out.prior != nil { // whatever the file is
+		o.own = *s.out.prior
+		if !slices.Contains(o.acked, o.own) {
+			o.acked = append([]contract.Outcome{o.own}, o.acked...)
+		}
+		if o.own != m.before.acks {
+			m.fault("what is known of an earlier process is what it has reported: %v", *s.out.prior)
+		}
+	} else if s.file.taken {
 		v := s.file.result.Outcome()
 		if o.own == (contract.Outcome{}) {
 			o.own = v
@@ -210,11 +228,13 @@ func (m *machine) checkPatch(p *patch) {
 	}
 	own := m.o.own != (contract.Outcome{})
 	switch {
+	case m.o.sawOwn && !p.verdict.own && !p.verdict.interim && m.s.pod.known:
+		m.fault("a result that was seen is not given up: %v", p.outcome)
 	case own && (!p.verdict.own || p.outcome != m.o.own):
 		m.fault("a result that was taken is what is sent: %v", p.outcome)
-	case p.verdict.own && !own:
+	case p.verdict.own && !own && !m.s.believes(p.verdict):
 		m.fault("an own result is one that was taken: %v", p.outcome)
-	case p.outcome.Status == contract.True && (!own || p.outcome.Reason != "Ready"):
+	case p.outcome.Status == contract.True && (!p.verdict.own || p.outcome.Reason != "Ready"):
 		m.fault("nothing but the adapter's own says True: %v", p.outcome)
 	}
 	m.checkGuard(p)
@@ -226,6 +246,7 @@ func (m *machine) checkPatch(p *patch) {
 	m.o.sent = m.o.ord
 	o := &m.o
 	m.knew = knowledge{
+		process: m.process.run,
 		ours:    o.podKnown || o.jobKnownOld,
 		leaving: o.podKnown && o.deletion != 0 && o.deletion < o.jobRead && (o.podRefusing.IsZero() || m.now.Before(m.refusedFor(o.podRefusing))),
 	}
@@ -244,7 +265,7 @@ func (m *machine) checkMetadata(p *patch) {
 		m.fault("a refused label does not come again: %v", p.outcome)
 	case !o.metadataRefused && m.c.metadata && (p.what.Labels[labelKey] != string(p.outcome.Status) || p.what.Annotations[annotationKey] == ""):
 		m.fault("a report carries its label and its annotation: %v, %v", p.outcome, p.what.Labels)
-	case !o.metadataRefusedAt.IsZero() && p.outcome == o.refusedOutcome && m.now.After(o.metadataRefusedAt):
+	case !o.metadataRefusedAt.IsZero() && p.outcome == o.refusedOutcome && o.sick.ord == 0 && m.now.After(o.metadataRefusedAt):
 		m.fault("a report goes without its label at once: %v", p.outcome)
 	}
 	o.metadataRefusedAt = time.Time{}
@@ -294,7 +315,7 @@ func (m *machine) since(t time.Time) string {
 // checkRests: an outcome is told after the look and the readings that it rests on.
 func (m *machine) checkRests(p *patch) {
 	o, s := &m.o, &m.s
-	look := func(k mark) bool { return k.ord != 0 && o.looked > k.ord }
+	look := func(k mark) bool { return k.ord != 0 && (o.looked > k.ord || o.sickLast > k.ord && m.sickForLong(p)) }
 	switch {
 	case s.pod.ended != nil:
 		if !look(o.ended) {
@@ -315,6 +336,22 @@ func (m *machine) checkRests(p *patch) {
 	m.fault("what rests on the adapter still running is told after a look and a reading of the Pod: %v", p.outcome)
 }
 
+// sickForLong reports whether a filesystem that tells nothing must not cost the report
+// as well: for a minute, or half of what a stop leaves.
+func (m *machine) sickForLong(p *patch) bool {
+	since := m.o.sick.at
+	switch stop := &m.s.stop; {
+	case since.IsZero():
+		return false
+	case p.verdict.interim, m.now.Sub(since) >= time.Minute:
+		return true
+	case stop.begun():
+		from := later(since, stop.began())
+		return !m.now.Before(midway(from, m.s.reportAt()))
+	}
+	return false
+}
+
 // podReadSince reports whether the Pod was read after something, or could not be for a
 // minute, or in a stop was tried.
 func (m *machine) podReadSince(k mark) bool {
@@ -330,9 +367,18 @@ func (m *machine) podReadSince(k mark) bool {
 	return m.now.Sub(k.at) >= readingPatience
 }
 
+// leftResult reports whether the adapter's present run has left a file, as can be seen.
+func (m *machine) leftResult(least content) bool {
+	f, p := &m.w.file, &m.w.pod
+	return f.content >= least && f.run == p.run && f.changed.Sub(p.started) > time.Second && m.o.sick.ord == 0
+}
+
 // checkTruth: nothing is told that never happened.
 func (m *machine) checkTruth(p *patch) {
 	w := &m.w.pod
+	if m.s.pod.ended != nil && m.c.final(w) && m.leftResult(success1) {
+		m.fault("a result that is there wins: %v", p.outcome)
+	}
 	ended := func(which ...int) bool {
 		return slices.ContainsFunc(which, func(end int) bool { return w.had&(1<<end) != 0 })
 	}
@@ -350,7 +396,7 @@ func (m *machine) checkTruth(p *patch) {
 			m.fault("AdapterExitedWithError is told of one that has: %v", p.outcome)
 		}
 	case contract.ReasonAdapterMissingResults:
-		if !ended(exited0) || m.o.fileIs != 0 && m.w.file.run == w.run && m.w.file.changed.Sub(w.started) > time.Second {
+		if !ended(exited0) || m.leftResult(brokenFile) {
 			m.fault("AdapterMissingResults is told of one that exited 0 and left nothing")
 		}
 	case contract.ReasonAdapterInterrupted:
@@ -367,8 +413,12 @@ func (m *machine) checkApply(p *patch, knew knowledge) {
 	switch {
 	case job.anew && knew.ours:
 		m.fault("a Job made anew is never written to: %v", p.outcome)
-	case job.by == thisPod && o.own != (contract.Outcome{}) && job.stands == o.own && p.outcome != o.own:
+	case job.by == thisPod && o.own != (contract.Outcome{}) && job.stands == o.own && !p.verdict.own: // an earlier process's own may come late
 		m.fault("an own result is not replaced: by %v", p.outcome)
+	case m.beforeStands(guarded) && p.outcome != job.stands && !p.verdict.own:
+		m.fault("what an earlier process has set as the adapter's own is not replaced by less: %v by %v", job.stands, p.outcome)
+	case m.beforeStands(guarded) && p.outcome != job.stands && m.before.acks == job.stands && !w.deleted && !w.another:
+		m.fault("what an earlier process has reported as the adapter's own is not replaced: %v by %v", job.stands, p.outcome)
 	case job.by != anotherPod || p.outcome.Status == contract.True:
 	case job.stands.Status == contract.True && p.verdict.interrupted && guarded:
 		m.fault("another Pod's True is not replaced by an interruption: %v", p.outcome)
@@ -377,6 +427,13 @@ func (m *machine) checkApply(p *patch, knew knowledge) {
 	case job.stands.Status == contract.False && p.outcome.Status == contract.Unknown && guarded:
 		m.fault("another Pod's False is not replaced by Unknown: %v", p.outcome)
 	}
+}
+
+// beforeStands reports whether what stands is what an earlier process has set as the
+// adapter's own, as far as a later one can know: a False tells not whose it is.
+func (m *machine) beforeStands(guarded bool) bool {
+	job := &m.w.job
+	return job.by == thisPod && guarded && m.s.pod.known && m.before.own == job.stands && m.before.run == m.w.pod.run && (job.stands.Status == contract.True || m.before.acks == job.stands)
 }
 
 // checkDone holds the end to what was acknowledged.
@@ -438,7 +495,7 @@ func (m *machine) checkRest() {
 
 // mayDoubt reports whether it may be unknown whose the file is.
 func (m *machine) mayDoubt() bool {
-	return !m.o.podKnown || m.c.hostPath || m.w.pod.run > 0 || m.c.onFailure || m.w.pod.another
+	return !m.o.podKnown || m.c.hostPath || m.process.run > 0 || m.w.pod.run > 0 || m.c.onFailure || m.w.pod.another
 }
 
 // probe holds wake to its word: nothing changes before the time it says.
@@ -450,6 +507,7 @@ func (m *machine) probe(at time.Time) {
 	s := m.s // next touches no map
 	step := s.next(before)
 	step.follow.get = false // said in readPod
+	step.look = step.look && m.look == nil
 	if step != stepNothing {
 		m.fault("wake misses nothing: at rest, then %s later %s, %s before wake", before.Sub(m.now), describeStep(step), at.Sub(before))
 	}
@@ -497,8 +555,11 @@ func (m *machine) endInTicks(woken *machine) []string {
 	ticks := m.copy()
 	ticks.heal()
 	ticks.runOut(100 * time.Millisecond)
-	if len(ticks.wrong) == 0 && *ticks.done == *woken.done && ticks.w.job.stands == woken.w.job.stands && ticks.doneAt.Sub(woken.doneAt).Abs() < 2*time.Second {
+	if ticks.done != nil && woken.done != nil && len(ticks.wrong) == 0 && *ticks.done == *woken.done && ticks.w.job.stands == woken.w.job.stands && ticks.doneAt.Sub(woken.doneAt).Abs() < 2*time.Second {
 		return nil
+	}
+	if ticks.done == nil || woken.done == nil {
+		return append(ticks.wrong, woken.wrong...)
 	}
 	return append(ticks.wrong, fmt.Sprintf("woken and in ticks it ends alike: %s at %s with %v, %s at %s with %v",
 		resultText(*woken.done), woken.doneAt.Sub(explored), woken.w.job.stands, resultText(*ticks.done), ticks.doneAt.Sub(explored), ticks.w.job.stands))
@@ -506,9 +567,13 @@ func (m *machine) endInTicks(woken *machine) []string {
 
 func resultText(r Result) string { return fmt.Sprintf("%+v", r) }
 
-// heal makes the server work.
+// heal makes the server work, and the filesystem.
 func (m *machine) heal() {
 	m.w.api, m.w.hold, m.w.once = [requests]mode{}, [watching]bool{}, works
+	m.w.sick, m.w.holdLook = false, false
+	if m.look != nil {
+		m.answer(func(m *machine) { m.answerLook(false, false) })
+	}
 	if m.open && m.muted {
 		m.endWatch(errAway)
 	}
@@ -519,7 +584,7 @@ func (m *machine) heal() {
 // its SIGTERM.
 func (m *machine) runOut(tick time.Duration) {
 	for range 4 {
-		limit := later(m.now, explored.Add(exploredWait)).Add(2*deliveryTimeout + time.Duration(m.c.grace)*time.Second + 2*time.Minute)
+		limit := later(m.now, m.begun.Add(exploredWait)).Add(2*deliveryTimeout + time.Duration(m.c.grace)*time.Second + 2*time.Minute)
 		for m.done == nil && m.now.Before(limit) && len(m.wrong) == 0 && !m.resting() {
 			m.pass(earlier(limit, m.now.Add(10*time.Second)), tick)
 		}
@@ -537,7 +602,7 @@ func (m *machine) runOut(tick time.Duration) {
 
 // resting reports whether a native sidecar has nothing to do but wait for SIGTERM.
 func (m *machine) resting() bool {
-	return m.c.sidecar && m.s.stop.sigterm.IsZero() && m.s.out.closed && !m.s.out.verdict.interim && m.patch == nil
+	return m.downSince.IsZero() && m.c.sidecar && m.s.stop.sigterm.IsZero() && m.s.out.closed && !m.s.out.verdict.interim && m.patch == nil
 }
 
 func (m *machine) sigterm() {
@@ -567,8 +632,9 @@ func (m *machine) checkEnd(since time.Time) {
 	switch {
 	case !d.Delivered:
 		m.fault("a report is made where the server answers: %+v, said %+v", resultText(*d), s.out.said)
-	case d.Superseded && m.w.job.by != anotherPod && !s.pod.restartingAll:
+	case d.Superseded && m.w.job.by != anotherPod && m.process.run == 0 && !s.pod.restartingAll:
 		m.fault("superseded by another Pod's")
+	case !d.Superseded && o.overtaken:
 	case !d.Superseded && (m.w.job.by != thisPod || m.w.job.stands != d.Outcome):
 		m.fault("what is delivered stands: %v, not %v", m.w.job.stands, d.Outcome)
 	case d.Superseded && o.own.Status == contract.True:

@@ -22,7 +22,7 @@ func always(*machine) bool { return true }
 
 // alphabet is all that can happen.
 func alphabet() []happening {
-	return slices.Concat(fileHappenings(), podHappenings(), jobHappenings(), apiHappenings(), answerHappenings(), clockHappenings())
+	return slices.Concat(fileHappenings(), lookHappenings(), restartHappenings(), podHappenings(), jobHappenings(), apiHappenings(), answerHappenings(), clockHappenings())
 }
 
 func fileHappenings() []happening {
@@ -47,7 +47,7 @@ func (m *machine) setFile(to content) {
 	f := &m.w.file
 	f.content, f.changed, f.run = to, m.now, m.w.pod.run
 	f.stamp++
-	m.want = m.want || !m.c.pollOnly
+	m.want = m.want || !m.c.pollOnly && m.downSince.IsZero()
 }
 
 func podHappenings() []happening {
@@ -56,8 +56,15 @@ func podHappenings() []happening {
 	changes := func(name string, can func(m *machine) bool, do func(p *worldPod, now time.Time)) happening {
 		return happening{"Pod: " + name, can, func(m *machine) {
 			p := &m.w.pod
+			before := p.adapter
 			do(p, m.now)
 			p.version++
+			if p.adapter != before && m.downSince.IsZero() {
+				p.process = m.process
+			}
+			if p.adapter == adapterRuns && before == adapterEnded && m.o.own == (contract.Outcome{}) {
+				m.o.sawOwn = false // it may be the run before's, for all that is known
+			}
 			if p.adapter == adapterEnded && m.w.file.writing { // the kernel closes its files
 				m.w.file.writing, m.want = false, true
 			}
@@ -90,7 +97,7 @@ func podHappenings() []happening {
 		set("Failed", func(p *worldPod) *bool { return &p.failed }),
 		set("deleted", func(p *worldPod) *bool { return &p.deleted }),
 		set("another has its name", func(p *worldPod) *bool { return &p.another }),
-		{"SIGTERM", func(m *machine) bool { return m.s.stop.sigterm.IsZero() }, (*machine).hearSigterm},
+		{"SIGTERM", func(m *machine) bool { return m.s.stop.sigterm.IsZero() && m.downSince.IsZero() }, (*machine).hearSigterm},
 	}
 }
 
@@ -105,7 +112,7 @@ func jobHappenings() []happening {
 	}
 	another := func(status contract.ConditionStatus) happening {
 		return changes("another Pod's "+string(status), func(j *worldJob) bool { return j.by != anotherPod && !j.anew }, func(j *worldJob) {
-			j.by, j.stands = anotherPod, contract.Outcome{Status: status, Reason: "Replaced", Message: "by another Pod"}
+			j.by, j.stands, j.probed = anotherPod, contract.Outcome{Status: status, Reason: "Replaced", Message: "by another Pod"}, explored
 		})
 	}
 	still := func(j *worldJob) bool { return !j.anew }
@@ -195,7 +202,9 @@ func answerHappenings() []happening {
 	return append(all, happening{"a late PATCH arrives", func(m *machine) bool { return m.late != nil }, func(m *machine) {
 		p, knew := m.late, m.lateKnew
 		m.late, m.lateKnew = nil, knowledge{}
-		_ = m.apply(p, knew)
+		if m.apply(p, knew) == nil && knew.process != m.process.run {
+			m.o.overtaken = true
+		}
 	}})
 }
 

@@ -189,8 +189,9 @@ var specialPlans = map[reflect.Type]plan{
 // fieldPlans are for fields that hold more than their type says.
 var fieldPlans = map[string]plan{
 	"feed.version":    planFor(func(e *encoder, v *string) { e.version(*v) }),
+	"worldJob.probed": planFor(func(e *encoder, v *time.Time) { e.bool(v.Before(e.m.w.pod.started)) }),
 	"machine.looked":  planFor(func(e *encoder, v *int) { e.stamp(*v) }),
-	"worldFile.stamp": planFor(func(e *encoder, v *int) { e.bool(*v == 0) }),
+	"worldFile.stamp": planFor(func(e *encoder, v *int) { e.bool(*v == 0); e.stamp(*v) }),
 	"observed.fileIs": planFor(func(e *encoder, v *uint64) {
 		e.num(int(*v) % int(contents))
 		e.stamp(int(*v) / int(contents))

@@ -7,6 +7,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apiwatch "k8s.io/apimachinery/pkg/watch"
+
+	"github.com/openshift-hyperfleet/status-reporter/contract"
 )
 
 // explored is when the stories begin.
@@ -37,9 +39,17 @@ type machine struct {
 	lateKnew knowledge
 	open     bool // a watch
 	muted    bool // which tells nothing
-	looking  bool
+	look     *looking
+	needs    bool // a look, for a decision
+	unheard  bool // the state is about to hear that it has no answer
 	want     bool // a look
-	looked   int  // the stamp of the file when the last look began
+	ownRun   int  // of the adapter, that has written the result last seen
+	looked   int  // the stamp of the file that the last look has found; -1: it has failed
+
+	begun     time.Time // the reporter's process
+	downSince time.Time // zero: it runs
+	process   process
+	before    earlierProcesses
 
 	deletedAt time.Time // since when the Pod is being deleted, or is
 	goneAt    time.Time // since when it is deleted
@@ -57,6 +67,7 @@ type machine struct {
 type knowledge struct {
 	ours    bool // which Job is meant
 	leaving bool // the Pod was, when the Job was read
+	process int  // whose it is
 }
 
 // pending is a reading that has no answer yet.
@@ -69,11 +80,12 @@ type pending struct {
 }
 
 func newMachine(c *setup) *machine {
-	m := &machine{c: c, now: explored}
+	m := &machine{c: c, now: explored, begun: explored, process: process{started: explored}}
 	m.w.pod = worldPod{version: 1, adapter: adapterRuns, started: explored.Add(-3 * time.Second)}
 	if c.waits {
 		m.w.pod = worldPod{version: 1}
 	}
+	m.w.pod.process = m.process
 	m.w.job.version = 1
 	m.w.file.run = -1
 	if c.hostPath {
@@ -82,6 +94,14 @@ func newMachine(c *setup) *machine {
 	if c.api != nil {
 		c.api(&m.w)
 	}
+	m.s = newState(c.config(), explored)
+	m.looked, m.want = failedAsLook, !c.misconf
+	m.o.healthy = explored
+	m.settle()
+	return m
+}
+
+func (c *setup) config() Config {
 	config := Config{
 		Path: "/results/adapter-result.json", Poll: exploredPoll, Wait: exploredWait, Variables: variables, Job: "adapter-job", Pod: "adapter-job-x7k2p",
 		ConditionType: "Available", PollOnly: c.pollOnly, rand: func(n int64) int64 { return max(0, n*c.jitter/4-1) },
@@ -92,11 +112,7 @@ func newMachine(c *setup) *machine {
 	if c.metadata {
 		config.OutcomeLabel, config.DetailsAnnotation = labelKey, annotationKey
 	}
-	m.s = newState(config, explored)
-	m.looked, m.want = -1, !c.misconf
-	m.o.healthy = explored
-	m.settle()
-	return m
+	return config
 }
 
 // copy is the machine, for another future.
@@ -112,6 +128,10 @@ func (m *machine) settle() {
 	for round := 0; m.done == nil; round++ {
 		if round > mostRounds {
 			m.fault("the loop does not spin")
+			return
+		}
+		if !m.downSince.IsZero() {
+			m.settleDown()
 			return
 		}
 		m.s.file.writing = m.w.file.writing && !m.c.pollOnly
@@ -138,6 +158,15 @@ func (m *machine) settle() {
 	}
 }
 
+// settleDown is settle while the reporter does not run.
+func (m *machine) settleDown() {
+	m.noteWorld()
+	m.noteHealth()
+	if !m.restarts() {
+		m.done, m.doneAt, m.killed = &Result{}, m.now, true
+	}
+}
+
 func (m *machine) tell(format string, args ...any) {
 	if m.told != nil {
 		m.told(m.now.Sub(explored).String()+"  "+format, args...)
@@ -148,9 +177,7 @@ func (m *machine) answer(f func(m *machine)) { m.ready = append(m.ready, f) }
 
 // begin begins what the state asks for, in the loop's order.
 func (m *machine) begin(step step) {
-	if (step.look || m.want) && !m.looking && !m.c.misconf {
-		m.beginLook()
-	}
+	m.lookFor(step)
 	if m.told != nil && step != stepNothing {
 		m.tell("wants %s; verdict %+v, said %q", describeStep(step), m.s.out.verdict, m.s.out.said.msg)
 	}
@@ -190,17 +217,6 @@ func (m *machine) held(r request) bool {
 	held := m.w.hold[r]
 	m.w.hold[r] = false
 	return held
-}
-
-func (m *machine) beginLook() {
-	m.looking, m.want, m.looked = true, false, m.w.file.stamp
-	m.o.ord++
-	found, began, at, sent := m.w.file.look(), m.s.clock, m.now, m.o.ord
-	m.answer(func(m *machine) {
-		m.looking = false
-		m.s.file.saw(found, began, at)
-		m.o.sawFile(m, found, sent, at)
-	})
 }
 
 // answerPod answers the reading under way, by what it has found when it began.
@@ -288,7 +304,10 @@ func (m *machine) apply(p *patch, knew knowledge) error {
 		return errPolicy
 	}
 	m.checkApply(p, knew)
-	job.by, job.stands = thisPod, p.outcome
+	job.by, job.stands, job.probed = thisPod, p.outcome, p.what.Status.Conditions[0].LastProbeTime.Truncate(time.Second)
+	if p.verdict.own && m.before.own == (contract.Outcome{}) {
+		m.before.own, m.before.run = p.outcome, m.ownRun
+	}
 	job.version++
 	return nil
 }
@@ -373,7 +392,7 @@ func (m *machine) pass(until time.Time, tick time.Duration) {
 		if at.IsZero() || at.After(until) {
 			at = until
 		}
-		if tick == 0 {
+		if tick == 0 && m.downSince.IsZero() {
 			m.probe(at)
 		}
 		m.now = at
@@ -389,7 +408,17 @@ const bookmarkInterval = time.Minute
 
 // wake is when the clock alone may change something.
 func (m *machine) wake() time.Time {
+	if !m.downSince.IsZero() {
+		times := []time.Time{m.downSince.Add(backOff)}
+		if !m.endedAt.IsZero() {
+			times = append(times, m.endedAt.Add(kubeletDelay))
+		}
+		return soonest(m.now, times...)
+	}
 	times := []time.Time{m.s.wake()}
+	if m.stale() {
+		times = append(times, m.begun.Add(kubeletDelay))
+	}
 	if m.open && !m.muted {
 		times = append(times, m.s.feed.heard.Add(bookmarkInterval))
 	}
@@ -401,8 +430,11 @@ func (m *machine) wake() time.Time {
 	if m.patch != nil {
 		times = append(times, m.timeout(m.patchAt))
 	}
-	if m.w.file.stamp != m.looked {
+	if m.w.file.stamp != m.looked && m.look == nil {
 		times = append(times, m.nextPoll())
+	}
+	if m.look != nil && m.needs {
+		times = append(times, m.look.at.Add(m.s.patience(m.now)))
 	}
 	times = append(times, m.sigtermAt(), m.sigkillAt())
 	return soonest(m.now, times...)
@@ -425,6 +457,15 @@ func (m *machine) timeout(sent time.Time) time.Time {
 
 // clock does what the world does by the clock.
 func (m *machine) clock() {
+	switch {
+	case !m.downSince.IsZero():
+		if !m.now.Before(m.downSince.Add(backOff)) && m.restarts() {
+			m.start()
+		}
+		return
+	case m.stale() && !m.now.Before(m.begun.Add(kubeletDelay)):
+		m.tellProcess()
+	}
 	if m.open && !m.muted && !m.now.Before(m.s.feed.heard.Add(bookmarkInterval)) {
 		m.answer((*machine).bookmark)
 	}

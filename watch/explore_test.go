@@ -82,6 +82,28 @@ var preludes = []string{
 	"API: the watch says nothing; file: success; Pod: the adapter exits 1; Pod: the adapter is started again",
 	"API: down; file: success; Pod: the adapter exits 1; Pod: the adapter is started again",
 	"API: down; file: half; Pod: the adapter exits 1; SIGTERM",
+	"the filesystem: the next look gets no answer for a while; Pod: the adapter exits 0",
+	"the filesystem: the next look gets no answer for a while; file: half; file: success",
+	"the filesystem: the next look gets no answer for a while; file: half; Pod: the adapter exits 0; +12s",
+	"the filesystem: the next look gets no answer for a while; file: half; Pod: the adapter is started again",
+	"the filesystem: the next look gets no answer for a while; +5m0s",
+	"the filesystem: the next look gets no answer for a while; SIGTERM; +1s",
+	"the filesystem: the next look gets no answer for a while; Pod: deletion begins; +12s",
+	"the filesystem: looks fail; file: success; Pod: the adapter exits 0",
+	"the filesystem: looks fail; file: success; SIGTERM; +1s",
+	"+12s; reporter: killed; reporter: started again",
+	"+12s; file: success; reporter: killed; reporter: started again",
+	"file: half; +1s; +1s; reporter: killed; file: success",
+	"+12s; file: success; reporter: killed; file: removed; reporter: started again",
+	"+12s; file: failure; reporter: killed; file: success",
+	"+12s; reporter: killed; Pod: the adapter exits 0; reporter: started again",
+	"+12s; reporter: killed; file: success; Pod: the adapter exits 1",
+	"+12s; API: the next PATCH gets no answer for a while; file: success; reporter: killed, and its PATCH arrives; reporter: started again",
+	"+12s; API: the next PATCH gets no answer for a while; file: success; reporter: killed, and its PATCH may still arrive; file: removed",
+	"+5m0s; reporter: killed; reporter: started again",
+	"API: the next PATCH gets no answer for a while; +5m0s; reporter: killed, and its PATCH may still arrive; file: success",
+	"+12s; file: half; Pod: the adapter exits 1; reporter: killed; Pod: the adapter is started again; reporter: started again",
+	"+12s; API: GET Pod meets nobody; API: the watch meets nobody; reporter: killed; file: success; reporter: started again",
 }
 
 // TestExplore plays all that can happen, in every order, see docs/faults.md.
@@ -142,8 +164,9 @@ func checkCovered(t *testing.T, c explore.Covered, beginnings int) {
 			}
 		}
 	}
-	text := fmt.Sprintf(`TestExplore plays the whole state, with its file, Pod, Job and server, through
-every order of up to %d of %d events from four beginnings, and of up to %d from %d
+	text := fmt.Sprintf(`TestExplore plays the whole state, with its file, Pod, Job and server, a filesystem
+that hangs or fails, and a reporter that is killed and started again, through every
+order of up to %d of %d events from four beginnings, and of up to %d from %d
 others: more than %d states and %d transitions, none of which breaks a rule.
 Most of all: a result that was seen is never given up for anything else; what
 rests on the adapter still running is told only after a look and a reading of the
@@ -168,8 +191,11 @@ Pod; and every path ends.
 func TestWalk(t *testing.T) {
 	var models []explore.Model[*machine]
 	for _, c := range setups() {
-		model, _ := modelOf(c, "")
-		models = append(models, model)
+		for _, prelude := range append([]string{""}, preludes...) {
+			if model, ok := modelOf(c, prelude); ok {
+				models = append(models, model)
+			}
+		}
 	}
 	var until time.Time
 	if *exploreTime > 0 {
@@ -205,6 +231,28 @@ func TestExploredStories(t *testing.T) {
 		"native sidecar, OnFailure, hostPath; Pod: the adapter exits 1; Pod: the adapter is started again; Pod: another has its name; +1m10s",
 		// The deadline replaced what the stop had come to.
 		"native sidecar; the clock reaches wake; +1m10s; Pod: deletion begins",
+		// A file that a stop's end made the run's had not settled before the next wake.
+		"OnFailure; +12s; file: half; Pod: the adapter exits 1; reporter: killed; Pod: the adapter is started again; reporter: started again; Pod: deletion begins; the filesystem: the next look gets no answer for a while; +1m10s",
+		// What a look found that had hung for long had settled at once.
+		"second container; file: half; the filesystem: the next look gets no answer for a while; +1m10s",
+		// A result was gone, or hidden, before the Pod's status told whose it was.
+		"OnFailure; +12s; API: the next PATCH gets no answer for a while; file: success; reporter: killed, and its PATCH arrives; reporter: started again; file: failure",
+		"native sidecar; +12s; API: the next PATCH gets no answer for a while; file: success; reporter: killed, and its PATCH is lost; reporter: started again; file: removed",
+		"native sidecar; +12s; API: GET Pod meets nobody; API: the watch meets nobody; reporter: killed; file: success; reporter: started again; the filesystem: looks fail; file: removed",
+		// A fault replaced the True that an earlier process had set, and not heard of.
+		"native sidecar; +12s; API: the next PATCH gets no answer for a while; file: success; reporter: killed, and its PATCH may still arrive; file: removed; a late PATCH arrives",
+		// What it knew of an earlier process was reported, though it had replaced that itself.
+		"native sidecar; +12s; file: success; reporter: killed; file: removed; reporter: started again; Job: another Pod's Unknown; Pod: Failed; file: success",
+		"native sidecar; +12s; file: failure; reporter: killed; file: success; reporter: started again; API: down; +1m10s",
+		// A filesystem that failed kept a stop of the kubelet's own quiet.
+		"OnFailure; +12s; reporter: killed; reporter: started again; the filesystem: looks fail; Pod: Failed; SIGTERM",
+		"second container; the filesystem: looks fail; file: success; SIGTERM; +1s; Job: touched; Pod: the adapter exits 0; Pod: Failed",
+		// An interim report went by a reading from before the last write.
+		"second container; API: the next GET Pod gets no answer for a while; file: half; +12s; API: the next PATCH gets no answer for a while; the clock reaches wake; SIGTERM; PATCH: is lost; file: half",
+		// A result that was not sent yet kept it from learning what was reported before.
+		"native sidecar; +12s; file: success; reporter: killed; file: removed; reporter: started again; file: failure; SIGTERM",
+		// In a stop another Pod's True was replaced unjudged, since the Job did not answer any more.
+		"grace 7200, second container; Job: another Pod's True; API: the next GET Job gets no answer for a while; Pod: the adapter exits 1; API: GET Pod fails (503); API: the next PATCH: the answer is lost; +12s; API: the watch says nothing; Pod: deletion begins; +1s; API: down",
 	} {
 		name, events, _ := strings.Cut(story, "; ")
 		m := newMachine(setupOf(t, name))

@@ -28,6 +28,9 @@ type world struct {
 	api  [requests]mode
 	hold [watching]bool // the next such request has no answer for a while
 	once mode           // how the next PATCH fares, whatever else
+
+	sick     bool // looks at the file fail
+	holdLook bool // the next one has no answer for a while
 }
 
 type worldFile struct {
@@ -79,6 +82,8 @@ type worldPod struct {
 	started time.Time
 	ended   time.Time
 
+	process process // the reporter's, as the status has it
+
 	deleting, disrupted, failed, deleted, another bool
 }
 
@@ -119,6 +124,7 @@ type worldJob struct {
 	over    bool // its deadline has passed
 	by      reporterOf
 	stands  contract.Outcome
+	probed  time.Time // its lastProbeTime
 }
 
 // reporterOf says who has made the report that stands.
@@ -248,7 +254,7 @@ func (c *setup) makePod(w worldPod) *corev1.Pod {
 	for i := range p.Spec.Containers {
 		p.Spec.Containers[i].VolumeMounts = []corev1.VolumeMount{{Name: "results", MountPath: "/results"}}
 	}
-	status(p, reporterName).State = corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(explored)}}
+	setReporter(status(p, reporterName), w.process)
 	if c.onFailure {
 		p.Spec.RestartPolicy = corev1.RestartPolicyOnFailure
 	}
@@ -271,6 +277,13 @@ func (c *setup) makePod(w worldPod) *corev1.Pod {
 		p.Spec.InitContainers[0].VolumeMounts = reporter.VolumeMounts
 	}
 	return p
+}
+
+func setReporter(s *corev1.ContainerStatus, p process) {
+	s.State, s.RestartCount = runningSince(p.started), int32(p.run)
+	if p.run > 0 {
+		s.LastTerminationState = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 137, Reason: reasonOOM, Message: p.word}}
+	}
 }
 
 func (c *setup) setAdapter(s *corev1.ContainerStatus, w worldPod) {
@@ -329,7 +342,7 @@ func (c *setup) makeJob(w worldJob) *batchv1.Job {
 	}
 	if w.by != nobody {
 		j.Status.Conditions = append(j.Status.Conditions, batchv1.JobCondition{
-			Type: "Available", Status: corev1.ConditionStatus(w.stands.Status), Reason: w.stands.Reason, Message: w.stands.Message,
+			Type: "Available", Status: corev1.ConditionStatus(w.stands.Status), Reason: w.stands.Reason, Message: w.stands.Message, LastProbeTime: metav1.NewTime(w.probed),
 		})
 	}
 	return j

@@ -145,6 +145,9 @@ func (f *facts) readReporter(pod *corev1.Pod, r roles) {
 		return
 	}
 	f.reporterRestarts = s.RestartCount
+	if s.State.Terminated != nil || s.LastTerminationState.Terminated != nil {
+		f.reporterRestarts = max(1, s.RestartCount) // it is this process that has been started since
+	}
 	if s.State.Running != nil {
 		f.reporterStarted = s.State.Running.StartedAt.Time
 	}

@@ -139,7 +139,11 @@ func TestFactsOf(t *testing.T) {
 				f.reporterStarted, f.reporterRestarts, f.lastReport = atSecond(3), 2, "reported"
 			})},
 		{"the reporter reads as ended", pod(asSidecar, func(p *corev1.Pod) { status(p, reporterName).State = said("reported") }),
-			oneOf(func(f *facts) { f.running, f.sidecar = true, true })},
+			oneOf(func(f *facts) { f.running, f.sidecar, f.reporterRestarts = true, true, 1 })},
+		{"the reporter reads as ended, and to be started again", pod(func(p *corev1.Pod) {
+			s := status(p, reporterName)
+			s.State, s.LastTerminationState = waiting("CrashLoopBackOff", ""), said("")
+		}), oneOf(func(f *facts) { f.running, f.reporterRestarts = true, 1 })},
 		{"the reporter has no status yet", pod(func(p *corev1.Pod) { p.Status.ContainerStatuses = p.Status.ContainerStatuses[:1] }), oneOf(func(f *facts) { f.running = true })},
 
 		{"an init container failed", pod(waits("PodInitializing", ""), addsInit(container("setup"), terminated(3, "Error"))),

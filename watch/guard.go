@@ -19,7 +19,7 @@ func (s *state) lacks(v verdict, guarded, blind bool) (do step, enough bool) {
 			return e.do, false
 		}
 	}
-	if judging && s.insistsOnPod() || s.readable() && (guarded && s.insistsOnOwner() || s.insistsOnRun(v)) {
+	if judging && s.insistsOnPod() || guarded && s.insistsOnOwner() || s.insistsOnRun(v) {
 		do = s.failed(errPodUnread)
 		s.out.retryAt = later(s.out.retryAt, s.pod.retryAt)
 		return do, false
@@ -105,12 +105,13 @@ func (s *state) lastLook(v verdict) (do step, enough bool) {
 	return step{look: look}, !look
 }
 
-// foreignTrue reports whether the Job read in this attempt carries a True that the
+// foreignTrue reports whether the Job that the write goes by carries a True that the
 // Pod must be read for: another Pod has reported it, and the state of this one
 // decides whether it may be replaced.
 func (s *state) foreignTrue(v verdict) bool {
 	j := &s.job
-	if v.interrupted || j.err != nil || j.tried < s.out.attempt {
+	read := j.err == nil || s.stop.begun() && answerOf(j.err) == unanswered // see guard
+	if v.interrupted || !read || j.tried < s.out.attempt {
 		return false
 	}
 	c := condition(j.last, s.conditionType)
@@ -186,14 +187,24 @@ func (s *state) guardUntil(since time.Time) time.Time {
 // supersedes reports whether a condition that another Pod of the Job has reported
 // says more than the outcome: the Pod that replaces one which is being deleted may
 // have been faster, and a Pod that the Job does not control is a copy for
-// debugging.
+// debugging. What an earlier process of this Pod's reporter has set as the result of
+// the adapter's present run stands as well, although nobody may have told it so.
 func (s *state) supersedes(c *batchv1.JobCondition, v verdict, o contract.Outcome) bool {
 	switch c.Status {
 	case corev1.ConditionTrue:
 		foreign := s.pod.last != nil && !controlledBy(s.pod.last, s.job.last.UID)
-		return v.interrupted || foreign || s.pod.deleting || s.pod.last != nil && !s.stop.deleted.IsZero()
+		return v.interrupted || foreign || s.pod.deleting || s.pod.last != nil && !s.stop.deleted.IsZero() || !v.own && s.setBefore(c)
 	case corev1.ConditionFalse:
 		return o.Status == contract.Unknown
 	}
 	return false
+}
+
+// setBefore reports whether a condition that this process has not set is, for all that
+// is known, an earlier one's, of the adapter's present run. Both times are of this
+// node's clock, to the second.
+func (s *state) setBefore(c *batchv1.JobCondition) bool {
+	p := &s.pod
+	started := p.reporterRestarts > 0 || !p.known && !p.reporterStarted.IsZero() // the status is one from before this process
+	return started && !p.started.IsZero() && !c.LastProbeTime.Time.Before(p.started)
 }

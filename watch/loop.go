@@ -58,7 +58,7 @@ func (l *loop) run(ctx context.Context) Result {
 			l.file.take(ev, ok)
 		case f := <-l.file.found:
 			l.file.done(f)
-			l.s.file.saw(f.look, f.began, f.at)
+			l.s.file.saw(f.look, f.began, time.Now())
 		case answer := <-l.answers:
 			l.s.now = time.Now()
 			answer()
@@ -80,7 +80,7 @@ func (l *loop) do(ctx context.Context, now time.Time, step step) {
 		l.API.SetKillAt(at)
 	}
 	if l.Misconfigured == nil {
-		l.file.look(ctx, step.look, l.s.clock, now, l.patience(now))
+		l.file.look(ctx, step.look, l.s.clock, now, l.s.patience(now))
 	}
 	pressed := l.pressed
 	if !l.s.stop.sigterm.IsZero() && !l.s.stop.kubelets() {
@@ -198,21 +198,8 @@ func (l *loop) answer(ctx context.Context, answer func()) {
 
 // untilWake is how long nothing but an answer or an event can change anything.
 func (l *loop) untilWake(now time.Time, step step) time.Duration {
-	look := l.file.wake(step.look, l.patience(now))
+	look := l.file.wake(step.look, l.s.patience(now))
 	return soonest(now, l.file.nextPoll(l.Poll), look, l.s.wake()).Sub(now)
-}
-
-// patience is how long a look may take: a filesystem that does not answer must
-// not cost the report as well.
-func (l *loop) patience(now time.Time) time.Duration {
-	if !l.s.stop.begun() {
-		return lookPatience
-	}
-	most := l.s.killAt().Sub(now) / 3
-	if interim := l.s.interimAt().Sub(now) / 2; interim > 0 && l.s.stop.kubelets() {
-		most = min(most, interim)
-	}
-	return min(lookPatience, max(100*time.Millisecond, most))
 }
 
 // log tells what is news in the state, each once, and what has become of the report.

@@ -207,6 +207,20 @@ func TestLoopLookHangs(t *testing.T) {
 	}
 }
 
+// TestLoopLookHangsOnHalf: what a look has found that hung for long may have been there
+// for no time at all.
+func TestLoopLookHangsOnHalf(t *testing.T) {
+	h := &hanging{}
+	inBubble(t, newFakeAPI(ownPod()), func(t *testing.T, r *rig) {
+		r.until(10*sec + 1)
+		h.result.Store(&half)
+		close(h.hold)
+		r.until(70 * sec)
+		close(h.answer)
+		r.delivers("1m20s False InvalidResultFormat")
+	}, h.in)
+}
+
 // TestLoopLookHangsEvicted: what is told of a stop of the kubelet's own does not wait
 // for the filesystem either, which a node's shutdown may have taken away.
 func TestLoopLookHangsEvicted(t *testing.T) {

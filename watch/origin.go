@@ -17,6 +17,9 @@ type fileState struct {
 	fresh    bool // the file was seen to appear or change: the present run has written it
 	leftOver bool // it was not valid when a run was seen to end, and has not changed since
 	taken    bool // a valid one, for the present run's: it stays, whatever becomes of the file
+	// passed are valid ones of earlier looks, while it is not known whose: the one that
+	// was there at first, and the first that was seen to appear.
+	passed, passedFresh look
 }
 
 // saw takes in a look that began at a seq and a time. Of two results of one run
@@ -30,6 +33,7 @@ func (f *fileState) saw(l look, began seq, at time.Time) {
 	if first || l.kind != f.kind || l.version != f.version {
 		f.since = at
 	}
+	f.pass()
 	f.look = l
 	if l.kind != fileAbsent && f.found.IsZero() {
 		f.found = at
@@ -41,6 +45,17 @@ func (f *fileState) saw(l look, began seq, at time.Time) {
 		f.fresh, f.leftOver = true, false
 	}
 	f.base, f.based = l, true
+}
+
+// pass keeps a valid file that the next look may not find any more.
+func (f *fileState) pass() {
+	kept := &f.passed
+	if f.fresh {
+		kept = &f.passedFresh
+	}
+	if kept.kind != fileValid && f.kind == fileValid {
+		*kept = f.look
+	}
 }
 
 // sameFile reports whether two looks found the same file, unchanged. Within a tick
@@ -92,8 +107,10 @@ func (p *podState) local() bool { return p.volume != volumeOther }
 
 // origin goes by what was seen to happen, else by the file's change time, which
 // `cp -p` and `tar` cannot set, against the start of the adapter's present run.
-func (s *state) origin() origin {
-	f, p := &s.file, &s.pod
+func (s *state) origin() origin { return s.originOf(&s.file) }
+
+func (s *state) originOf(f *fileState) origin {
+	p := &s.pod
 	switch {
 	case f.kind == fileAbsent, f.taken:
 		return originPresent
@@ -109,7 +126,33 @@ func (s *state) origin() origin {
 	case !p.mayBeLeftOver(), p.volume == volumeEmptyDir && p.restarts == 0:
 		return originPresent
 	}
-	return s.originByTime()
+	return s.originByTime(f)
+}
+
+// passedOrigin says whose the valid file was that is there no more.
+func (s *state) passedOrigin() origin {
+	return s.originOf(&fileState{look: s.file.passed, found: s.file.found})
+}
+
+// recall takes a valid file for the present run's that was gone before it was known
+// to be, or is hidden by a filesystem that fails.
+func (s *state) recall() {
+	f := &s.file
+	if f.taken || s.awaitsPrior() {
+		return
+	}
+	o, hidden := s.passedOrigin(), f.failed() && f.base.sameFile(f.passed)
+	switch {
+	case f.passed.kind != fileValid, o == originEarlier:
+		f.passed = look{}
+	case o == originPresent, hidden && s.runOver():
+		f.look, f.taken = f.passed, true
+	case o == originUnknown:
+		return // of two results of one run the first stands
+	}
+	if !f.taken && f.passedFresh.kind == fileValid {
+		f.look, f.taken = f.passedFresh, true
+	}
 }
 
 // mayBeLeftOver reports whether there can be a file from before the adapter's
@@ -124,8 +167,8 @@ func (p *podState) mayBeLeftOver() bool {
 	return true
 }
 
-func (s *state) originByTime() origin {
-	f, p := &s.file, &s.pod
+func (s *state) originByTime(f *fileState) origin {
+	p := &s.pod
 	if !p.running && p.ended == nil && f.kind != fileValid {
 		return originEarlier // between two runs
 	}
@@ -180,13 +223,24 @@ func (s *state) unseen() bool {
 // this very run of the reporter: for whose it is, or for what an earlier run of a
 // native sidecar has reported.
 func (s *state) mustKnow() bool {
-	if s.file.kind != fileValid || s.file.taken {
+	f := &s.file
+	switch {
+	case f.taken:
 		return false
+	case f.passed.kind == fileValid && s.passedOrigin() == originUnknown:
+		return true
+	case f.kind == fileValid || f.passed.kind == fileValid || f.passedFresh.kind == fileValid:
+		return s.awaitsPrior() || f.kind == fileValid && s.origin() == originUnknown
 	}
+	return false
+}
+
+// awaitsPrior reports whether an earlier process may have reported what this one sees,
+// and no reading has told.
+func (s *state) awaitsPrior() bool {
 	p := &s.pod
 	started := p.reporterRestarts > 0 || !p.reporterStarted.IsZero() || !p.started.IsZero() || p.restarts > 0
-	prior := p.last != nil && p.sidecar && started && !p.known && s.now.Before(s.believeAt())
-	return prior || s.origin() == originUnknown
+	return p.last != nil && p.sidecar && started && !p.known && s.now.Before(s.believeAt())
 }
 
 // kind is that of a file which counts: one that is left over is none.

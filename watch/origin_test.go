@@ -10,6 +10,12 @@ import (
 // present run started at 20 s, the reporter when the table does.
 func restartable(f *facts) { f.mayRestart = true }
 func known(f *facts)       { f.reporterStarted = start }
+
+// stale is what a status from before a restart of the reporter in place tells.
+func stale(f facts) facts {
+	return with(f, restartable, func(f *facts) { f.reporterStarted = start.Add(-1500 * ms) })
+}
+
 func restartsOf(n int32) func(*facts) {
 	return func(f *facts) { f.restarts = n }
 }
@@ -27,7 +33,7 @@ func changedAt(l look, d time.Duration) look {
 
 // TestWhoseResult: a result belongs to the run of the adapter that wrote it.
 func TestWhoseResult(t *testing.T) {
-	const wait, reads1 = "wait", "read"
+	const wait, reads1, broken = "wait", "read", "own False Broken: No quota"
 	old := changedAt(success, 0)
 	first := func(f facts, l look) []event { return []event{at(30 * sec), tells(f), looks(l)} }
 	on := func(v volume, f facts, l look) []event { return after([]event{keptIn(v)}, first(f, l)...) }
@@ -97,6 +103,22 @@ func TestWhoseResult(t *testing.T) {
 		{"in a stop of the kubelet's: not before", []event{at(sec), tells(with(alive(), restartable)), looks(old), readFails, at(10 * sec), sigterm, at(10*sec + interimDelay - ms)}, wait},
 		{"in a stop: believed after half of it", []event{at(sec), tells(with(alive(), restartable, deleting)), looks(old), readFails, at(13500 * ms)}, own + " [kill at 31s]"},
 		{"in a stop, found late", []event{at(sec), tells(with(alive(), restartable, deleting)), at(5 * sec), looks(old), readFails, at(15500 * ms)}, own + " [kill at 31s]"},
+
+		// It is gone, or hidden, before it is known.
+		{"gone, then known: the run's", []event{at(sec), tells(stale(alive())), looks(old), looks(absent), tells(with(alive(), restartable, known))}, own},
+		{"gone, and not known yet", []event{at(sec), tells(stale(alive())), looks(old), looks(absent), readFails, at(59 * sec)}, wait},
+		{"gone, and never known: not believed", []event{noDeadline, at(sec), tells(stale(alive())), looks(old), looks(absent), readFails, at(62 * sec)}, wait},
+		{"gone, then known: left over", []event{at(30 * sec), tells(stale(again())), looks(old), looks(absent), tells(again())}, wait},
+		{"changed, then known: the first stands", []event{at(sec), tells(stale(alive())), looks(changedAt(failure, 0)), looks(old), tells(with(alive(), restartable, known))}, broken},
+		{"changed, and not known yet: the first may stand", []event{at(sec), tells(stale(alive())), looks(changedAt(failure, 0)), looks(old)}, reads1},
+		{"left over and changed, and gone, of a native sidecar", []event{at(30 * sec), tells(stale(again(sidecar))), looks(old), looks(changedAt(failure, 31*sec)), looks(absent), tells(again(sidecar))}, broken},
+		{"changed and gone, and not known yet", []event{at(sec), tells(stale(alive())), looks(changedAt(failure, 0)), looks(old), looks(absent), readFails}, wait},
+		{"changed twice and gone, of a native sidecar: the first stands", []event{at(sec), tells(stale(with(alive(), sidecar))), looks(absent), looks(changedAt(failure, 0)), looks(old), looks(absent), tells(with(alive(), sidecar, known))}, broken},
+		{"hidden, then known", []event{at(sec), tells(stale(alive())), looks(old), looks(lookFails), tells(with(alive(), restartable, known))}, own},
+		{"in doubt and hidden", after(first(again(), changedAt(success, 20500*ms)), looks(lookFails)), wait},
+		{"in doubt and hidden, the adapter ended", after(first(again(), changedAt(success, 20500*ms)), looks(lookFails), tells(with(exited(0), restartable, restartsOf(1), known, startedAt(20*sec)))), own},
+		{"in doubt and gone, the adapter ended", after(first(again(), changedAt(success, 20500*ms)), looks(absent), tells(with(exited(0), restartable, restartsOf(1), known, startedAt(20*sec))), looks(absent)), missing},
+		{"in doubt, gone and hidden, the adapter ended", after(first(again(), changedAt(success, 20500*ms)), looks(absent), looks(lookFails), tells(with(exited(0), restartable, restartsOf(1), known, startedAt(20*sec))), looks(lookFails)), wait},
 
 		// The start is not known.
 		{"start not known, restarted", []event{at(30 * sec), tells(with(alive(), restartable, restartsOf(1), known)), looks(old)}, reads1},

@@ -170,7 +170,7 @@ func (s *state) sawFacts(f facts) {
 	// To the second, as the kubelet has it, and one second allowed: a status from
 	// before a restart in place tells of the run before.
 	p.known = !f.reporterStarted.IsZero() && !f.reporterStarted.Before(s.started.Truncate(time.Second).Add(-time.Second))
-	if p.known && f.sidecar {
+	if p.known && f.sidecar && !(s.file.taken && s.out.sent[s.file.result.Outcome()]) {
 		s.out.takePrior(f, s.conditionType)
 	}
 }

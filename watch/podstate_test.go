@@ -120,7 +120,7 @@ func TestPodIsReadAgain(t *testing.T) {
 		{"a native sidecar, in a deletion", with(native, deleting), []event{sigterm}, "1s 1s"},
 		{"a native sidecar that is gone", native, []event{sigterm, podGone}, ""},
 		{"the reporter's run is not told yet", with(alive(), restartable), []event{looks(success)}, "1s 2s 4s"},
-		{"the file is gone again", with(alive(), restartable), []event{looks(success), func(s *state) { s.next(s.now) }, looks(absent)}, ""},
+		{"the file is gone again, and may have been the run's", with(alive(), restartable), []event{looks(success), func(s *state) { s.next(s.now) }, looks(absent)}, "1s 2s 4s"},
 		{"known", with(alive(), restartable, known), []event{looks(success)}, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -172,6 +172,19 @@ func TestPodWithoutUID(t *testing.T) {
 	}
 }
 
+// TestPatchWithoutUID: nor does it tell that a report stands.
+func TestPatchWithoutUID(t *testing.T) {
+	s := happened(tells(alive()), jobAnswers, at(sec), looks(success))
+	p := s.next(s.now).patch
+	s.beganPatch(p)
+	strange := theJob()
+	strange.UID = ""
+	s.sawPatch(p, strange, nil)
+	if s.out.said.msg != msgTrying || s.job.last.UID == "" {
+		t.Errorf("said %q, the Job is %q", s.out.said.msg, s.job.last.UID)
+	}
+}
+
 // TestPriorReport: a native sidecar that is started again knows what it has reported.
 func TestPriorReport(t *testing.T) {
 	const message = `{"level":"INFO","msg":%q,"type":"Available","own":%v,"adapterRestarts":%d,"status":"True","reason":"Ready","message":"All set"}`
@@ -179,6 +192,7 @@ func TestPriorReport(t *testing.T) {
 	leaves := func(text string, changes ...func(*facts)) facts {
 		return with(with(alive(), sidecar, known, func(f *facts) { f.lastReport, f.reporterRestarts = text, 1 }), changes...)
 	}
+	before := func(f *facts) { f.reporterStarted = start.Add(-2 * sec) }
 	const again = "reported True Ready"
 	checkDelivery(t, []delivers{
 		{"an own result", []scene{becomes(leaves(prior)), until(sec), clock, stops}, again + "; @1s; end delivered own"},
@@ -194,8 +208,12 @@ func TestPriorReport(t *testing.T) {
 		{"cut off before its message", []scene{becomes(leaves(prior[:len(prior)-30])), until(sec), clock}, "read Job; @1s"},
 		{"none", []scene{becomes(leaves("")), until(sec), clock}, "read Job; @1s"},
 		{"a regular container's", []scene{becomes(leaves(prior, func(f *facts) { f.sidecar = false })), until(sec), clock}, "read Job; @1s"},
-		{"a status from before the restart in place tells of a run before", []scene{becomes(leaves(prior, func(f *facts) { f.reporterStarted = start.Add(-2 * sec) })), until(sec), clock}, "read Job; @1s"},
-		{"a result waits for a status that is not", []scene{together(finished(failure), unwatched(leaves(prior)), hears(leaves(prior, func(f *facts) { f.reporterStarted = start.Add(-2 * sec) }))), until(sec), clock, stops},
+		{"a status from before the restart in place tells of a run before", []scene{becomes(leaves(prior, before)), until(sec), clock}, "read Job; @1s"},
+		{"after something else was told", []scene{becomes(leaves(prior, before)), becomes(with(exited(1), sidecar, before)), until(sec), becomes(leaves(prior)), stops}, "read Job; read Job; PATCH False AdapterExitedWithError uid=job-1 rv=1; reported False AdapterExitedWithError; PATCH True Ready uid=job-1; " + again + "; end delivered own"},
+		{"after a result that was believed", []scene{together(finished(failure), becomes(leaves(prior, before))), until(61 * sec), becomes(leaves(prior)), stops}, "read Pod; read Job; " + strings.Repeat("read Pod; ", 10) + "read Job; PATCH False Broken uid=job-1 rv=1; reported False Broken; end delivered own"},
+		{"after a result that was gone before it was known", []scene{together(finished(failure), unwatched(leaves(prior)), hears(leaves(prior, before)), finished(absent)), until(sec), clock, stops}, "read Pod; read Job; " + again + "; @1s; end delivered own"},
+		{"none, after a result that was gone before that was known", []scene{becomes(leaves("", before)), finished(absent), together(fail("read Pod", errNetwork), finished(success)), finished(absent), becomes(with(exited(0), sidecar, before)), until(sec), clock, becomes(with(exited(0), sidecar, known)), stops}, "read Job; read Pod!; @1s; PATCH True Ready uid=job-1; " + again + "; end delivered own"},
+		{"a result waits for a status that is not", []scene{together(finished(failure), unwatched(leaves(prior)), hears(leaves(prior, before))), until(sec), clock, stops},
 			"read Pod; read Job; " + again + "; @1s; end delivered own"},
 	})
 }

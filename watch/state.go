@@ -120,13 +120,14 @@ func (s *state) preread() (do step) {
 // note marks what the clock has brought about.
 func (s *state) note(now time.Time) {
 	s.now = now
+	s.recall()
 	s.mark(&s.timedOut, !now.Before(s.deadline))
-	s.mark(&s.settled, s.candidate() && now.Sub(s.file.since) >= s.settle)
 	s.mark(&s.stopping, s.stop.begun())
 	if s.reportDue == 0 {
 		s.reportDueSince, s.slowest = now, s.recent.slowest() // answers that get faster take nothing back
 	}
 	s.mark(&s.reportDue, s.stop.begun() && !now.Before(s.reportAt()))
+	s.mark(&s.settled, s.candidate() && now.Sub(s.file.since) >= s.settle) // a run that is over makes a file in doubt one
 }
 
 func (s *state) mark(m *seq, holds bool) {

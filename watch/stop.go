@@ -94,6 +94,19 @@ func (s *state) killAt() time.Time {
 	return kill
 }
 
+// patience is how long a look may take: a filesystem that does not answer must
+// not cost the report as well.
+func (s *state) patience(now time.Time) time.Duration {
+	if !s.stop.begun() {
+		return lookPatience
+	}
+	most := s.killAt().Sub(now) / 3
+	if interim := s.interimAt().Sub(now) / 2; interim > 0 && s.stop.kubelets() {
+		most = min(most, interim)
+	}
+	return min(lookPatience, max(100*time.Millisecond, most))
+}
+
 func (s *state) reportAt() time.Time {
 	return s.stop.reportAt(s.pod.grace, s.pod.sidecar, s.slowest)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -104,13 +105,14 @@ func describeVerdict(s *state, v *verdict) string {
 
 // The files of the stories.
 var (
-	absent  = look{}
-	success = look{kind: fileValid, version: 1, stamp: 1, result: contract.Result{Status: contract.Success, Reason: "Ready", Message: "All set"}}
-	failure = look{kind: fileValid, version: 2, stamp: 2, result: contract.Result{Status: contract.Failure, Reason: "Broken", Message: "No quota"}}
-	half    = look{kind: fileInvalid, version: 3, stamp: 3, err: errors.New("not valid JSON: unexpected end")}
-	more    = look{kind: fileInvalid, version: 4, stamp: 4, err: errors.New("not valid JSON: unexpected end")}
-	empty   = look{kind: fileNotYet, version: 5, stamp: 5, err: errors.New("empty")}
-	locked  = look{kind: fileNotYet, err: errors.New("not readable: permission denied")}
+	absent    = look{}
+	success   = look{kind: fileValid, version: 1, stamp: 1, result: contract.Result{Status: contract.Success, Reason: "Ready", Message: "All set"}}
+	lookFails = look{kind: fileNotYet, err: fmt.Errorf("not readable: %w", syscall.EIO)}
+	failure   = look{kind: fileValid, version: 2, stamp: 2, result: contract.Result{Status: contract.Failure, Reason: "Broken", Message: "No quota"}}
+	half      = look{kind: fileInvalid, version: 3, stamp: 3, err: errors.New("not valid JSON: unexpected end")}
+	more      = look{kind: fileInvalid, version: 4, stamp: 4, err: errors.New("not valid JSON: unexpected end")}
+	empty     = look{kind: fileNotYet, version: 5, stamp: 5, err: errors.New("empty")}
+	locked    = look{kind: fileNotYet, err: errors.New("not readable: permission denied")}
 )
 
 // The Pods of the stories, with restartPolicy Never and the result in an emptyDir.
