@@ -2,6 +2,7 @@ package faults
 
 import (
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -23,7 +24,7 @@ var replaced = contract.Outcome{Status: contract.True, Reason: "Replaced", Messa
 
 func anotherSucceeds(h *harness) {
 	h.Server.UpdateJob(namespace, jobName, func(j *batchv1.Job) {
-		j.Status.Conditions = append(j.Status.Conditions, batchv1.JobCondition{
+		j.Status.Conditions = append(slices.DeleteFunc(j.Status.Conditions, func(c batchv1.JobCondition) bool { return c.Type == "Available" }), batchv1.JobCondition{
 			Type: "Available", Status: corev1.ConditionStatus(replaced.Status), Reason: replaced.Reason, Message: replaced.Message})
 	})
 }
