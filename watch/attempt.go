@@ -19,6 +19,11 @@ func (s *state) beganPatch(p *patch) {
 	s.file.taken = s.file.taken || p.verdict.own
 }
 
+// sends reports whether a write under way is what would be sent now.
+func (s *state) sends(p *patch) bool {
+	return !s.out.since.IsZero() && s.out.verdict == p.verdict && (p.on.UID == nil || *p.on.UID == s.uid())
+}
+
 // sawPatch takes in what has become of a write.
 func (s *state) sawPatch(p *patch, job *batchv1.Job, err error) {
 	out := &s.out

@@ -89,14 +89,14 @@ func (l *loop) do(ctx context.Context, now time.Time, step step) {
 	if step.readPod {
 		began := l.s.beganReadPod()
 		l.start(ctx, func() func() {
-			pod, err := ask(ctx, pressed, func(ctx context.Context) (*corev1.Pod, error) { return l.API.GetPod(ctx, false) })
+			pod, err := ask(ctx, pressed, nil, func(ctx context.Context) (*corev1.Pod, error) { return l.API.GetPod(ctx, false) })
 			return func() { l.s.sawPodReading(pod, err, began) }
 		})
 	}
 	if step.readJob {
 		began := l.s.beganReadJob()
 		l.start(ctx, func() func() {
-			job, err := ask(ctx, pressed, l.API.GetJob)
+			job, err := ask(ctx, pressed, nil, l.API.GetJob)
 			return func() { l.s.sawJob(job, err, began) }
 		})
 	}
@@ -106,7 +106,8 @@ func (l *loop) do(ctx context.Context, now time.Time, step step) {
 		l.start(ctx, func() func() {
 			ctx, cancel := context.WithDeadline(ctx, end)
 			defer cancel()
-			job, err := ask(ctx, pressed, func(ctx context.Context) (*batchv1.Job, error) { return l.API.PatchJobStatus(ctx, p.on, p.what) })
+			still := func() bool { return l.sends(ctx, p) }
+			job, err := ask(ctx, pressed, still, func(ctx context.Context) (*batchv1.Job, error) { return l.API.PatchJobStatus(ctx, p.on, p.what) })
 			return func() { l.s.sawPatch(p, job, err) }
 		})
 	}
@@ -155,9 +156,9 @@ func (l *loop) start(ctx context.Context, work func() (answer func())) {
 
 // ask makes a request; once pressed for time, it makes it once more where there is no
 // answer soon: one that is never answered, be it under way by then, must not take what
-// a stop of the kubelet's own leaves. The first answer counts. A report that is written
-// twice is the same one.
-func ask[T any](ctx context.Context, pressed <-chan struct{}, request func(context.Context) (*T, error)) (*T, error) {
+// a stop of the kubelet's own leaves. The first answer counts. One that would not be
+// made any more, as still has it, is given up in place of that.
+func ask[T any](ctx context.Context, pressed <-chan struct{}, still func() bool, request func(context.Context) (*T, error)) (*T, error) {
 	type answer struct {
 		object *T
 		err    error
@@ -180,9 +181,25 @@ func ask[T any](ctx context.Context, pressed <-chan struct{}, request func(conte
 		return a.object, a.err
 	case <-time.After(askAgain):
 	}
-	go once()
+	if still == nil || still() {
+		go once()
+	} else {
+		cancel()
+	}
 	a := <-answers
 	return a.object, a.err
+}
+
+// sends reports whether a write under way is what would be sent now.
+func (l *loop) sends(ctx context.Context, p *patch) bool {
+	reply := make(chan bool, 1)
+	l.answer(ctx, func() { reply <- l.s.sends(p) })
+	select {
+	case still := <-reply:
+		return still
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // askAgain is above what a healthy API server takes, and leaves time for each of

@@ -65,11 +65,7 @@ func (w *world) requests() (reqs []kubetest.Request) {
 func (w *world) addTroubles(reqs []kubetest.Request) {
 	for _, r := range reqs {
 		at := r.Time.Sub(w.Began)
-		lasts := time.Duration(0)
-		kind, delay, _ := strings.Cut(r.Fault, ".After(")
-		if d, err := time.ParseDuration(strings.TrimSuffix(delay, ")")); err == nil {
-			lasts = d
-		}
+		kind, lasts := parseFault(r.Fault)
 		hangs := strings.HasPrefix(kind, "Hang") || strings.HasPrefix(kind, "Stall") || strings.HasPrefix(kind, "Silent")
 		switch {
 		case r.Fault == "" && r.Code != 403:
@@ -80,7 +76,7 @@ func (w *world) addTroubles(reqs []kubetest.Request) {
 			lasts += hanging
 		case r.Code == 403 && r.Verb == "watch" && !w.s.noWatch && !w.s.noPods:
 			lasts += 25 * time.Second
-		case r.Code == 403:
+		case r.Code == 403 && r.Fault == "":
 			continue // a Role that lacks something is no trouble; one that changes is noted as such
 		}
 		if strings.HasPrefix(kind, "Lose") {
@@ -88,6 +84,14 @@ func (w *world) addTroubles(reqs []kubetest.Request) {
 		}
 		w.trouble(at, at+lasts)
 	}
+}
+
+// parseFault is a fault's kind, and by how much it holds the request up before it is
+// answered.
+func parseFault(fault string) (kind string, delay time.Duration) {
+	kind, text, _ := strings.Cut(fault, ".After(")
+	delay, _ = time.ParseDuration(strings.TrimSuffix(text, ")")) // 0 where there is none
+	return kind, delay
 }
 
 // troubledSince is when the trouble began that may still have effects at a time;
@@ -390,8 +394,9 @@ func (w *world) anonymous(by time.Duration) bool {
 		}
 	}
 	for _, r := range w.requests() {
-		at, whole := r.Time.Sub(w.Began), r.Fault == "" || strings.HasPrefix(r.Fault, "Proceed")
-		if r.Code == 200 && whole && at < sent && (r.Resource == "pods" || at < lost) && r.Verb != "patch" {
+		kind, delay := parseFault(r.Fault)
+		at, whole := r.Time.Sub(w.Began), kind == "" || kind == "Proceed"
+		if r.Code == 200 && whole && at < sent && (r.Resource == "pods" || at+delay < lost) && r.Verb != "patch" {
 			return false
 		}
 	}

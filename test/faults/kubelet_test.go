@@ -144,11 +144,13 @@ func kubeletFaults() []story {
 	}{{"reading of the Pod", podReads}, {"reading of the Job", jobReads}, {"PATCH", patches}} {
 		hangs := play(runs(10*time.Second), faults(what.match, kubetest.HangRequest()), (*harness).Sigterm)
 		stories = append(stories,
-			story{Name: "evicted, and one " + what.of + " is never answered", Kill: evicted, Want: stopped(contract.Unknown), Most: 6, Play: hangs},
+			story{Name: "evicted, and one " + what.of + " is never answered", Kill: evicted, Want: stopped(contract.Unknown), Most: 7, Play: hangs},
 			story{Name: "evicted, as a native sidecar, and one " + what.of + " is never answered", Kill: 2 * time.Second, Want: stopped(contract.Unknown), Most: 12,
 				Play: play((*harness).NativeSidecar, hangs)})
 	}
 	stories = append(stories,
+		story{Name: "evicted, the interim report's PATCH is never answered, and a result comes meanwhile", Kill: 2 * time.Second, Env: quick, Want: good, Most: 7,
+			Play: play(runs(10400*time.Millisecond), faults(patches, kubetest.HangRequest()), (*harness).Sigterm, pause(550*time.Millisecond), (*harness).Finish)},
 		story{Name: "evicted, the adapter writes when it is told to stop, and one PATCH is never answered", Kill: 2 * time.Second, Env: quick, Want: good,
 			Play: play(faults(patches, kubetest.HangRequest()), stops(nil, pause(300*time.Millisecond), (*harness).Finish))},
 		story{Name: "evicted, and a reading of the Job that is under way by then is never answered", Kill: evicted, Want: stopped(contract.Unknown),

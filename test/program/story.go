@@ -113,9 +113,7 @@ func (s *Story) run(h *Harness) {
 	if ran < s.AtLeast {
 		t.Errorf("took %s, want at least %s", ran, s.AtLeast)
 	}
-	if n := len(h.Server.Requests()); s.Most > 0 && n > s.Most {
-		t.Errorf("%d requests, want at most %d", n, s.Most)
-	}
+	s.checkLoad(h)
 	if s.Untold {
 		if n := len(h.acknowledged()); n > 0 {
 			t.Errorf("%d reports, want none", n)
@@ -134,10 +132,18 @@ func (s *Story) run(h *Harness) {
 	h.Expect(s.Want.Status, s.Want.Reason, strings.ReplaceAll(s.Want.Message, "/results/adapter-result.json", h.Path))
 }
 
+func (s *Story) checkLoad(h *Harness) {
+	h.T.Helper()
+	if n := len(h.Server.Requests()); s.Most > 0 && n > s.Most {
+		h.T.Errorf("%d requests, want at most %d", n, s.Most)
+	}
+}
+
 // endKilled has the process end as SIGKILL would have it.
 func (s *Story) endKilled(h *Harness) {
 	time.Sleep(s.Kill)
 	synctest.Wait()
+	s.checkLoad(h)
 	h.Server.Down() // nothing after this is real
 	h.Expect(s.Want.Status, s.Want.Reason, s.Want.Message)
 	h.Wait()
