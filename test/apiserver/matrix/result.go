@@ -15,6 +15,7 @@ var suites = []struct{ heading, prefix string }{
 	{"deliveries", "TestAPIServer/delivery/"},
 	{"beside its Job controller", "TestAPIServer/controllers/"},
 	{"policies", "TestPolicies/"},
+	{"consumers' commands", "TestConsumers/"},
 	{"the double's fidelity", "TestFidelity/"},
 }
 
