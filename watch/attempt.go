@@ -19,9 +19,11 @@ func (s *state) beganPatch(p *patch) {
 	s.file.taken = s.file.taken || p.verdict.own
 }
 
-// sends reports whether a write under way is what would be sent now.
-func (s *state) sends(p *patch) bool {
-	return !s.out.since.IsZero() && s.out.verdict == p.verdict && (p.on.UID == nil || *p.on.UID == s.uid())
+// sends reports whether a write under way is what would be sent now, where a look at
+// the file has found this.
+func (s *state) sends(p *patch, found look) bool {
+	same := p.verdict.own || s.misconfigured != nil || found.kind == s.file.kind && found.version == s.file.version
+	return same && !s.out.since.IsZero() && s.out.verdict == p.verdict && (p.on.UID == nil || *p.on.UID == s.uid())
 }
 
 // sawPatch takes in what has become of a write.

@@ -2,6 +2,7 @@ package watch
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"time"
@@ -89,14 +90,14 @@ func (l *loop) do(ctx context.Context, now time.Time, step step) {
 	if step.readPod {
 		began := l.s.beganReadPod()
 		l.start(ctx, func() func() {
-			pod, err := ask(ctx, pressed, nil, func(ctx context.Context) (*corev1.Pod, error) { return l.API.GetPod(ctx, false) })
+			pod, err := ask(ctx, pressed, anyway, func(ctx context.Context) (*corev1.Pod, error) { return l.API.GetPod(ctx, false) })
 			return func() { l.s.sawPodReading(pod, err, began) }
 		})
 	}
 	if step.readJob {
 		began := l.s.beganReadJob()
 		l.start(ctx, func() func() {
-			job, err := ask(ctx, pressed, nil, l.API.GetJob)
+			job, err := ask(ctx, pressed, anyway, l.API.GetJob)
 			return func() { l.s.sawJob(job, err, began) }
 		})
 	}
@@ -157,7 +158,7 @@ func (l *loop) start(ctx context.Context, work func() (answer func())) {
 // ask makes a request; once pressed for time, it makes it once more where there is no
 // answer soon: one that is never answered, be it under way by then, must not take what
 // a stop of the kubelet's own leaves. The first answer counts. One that would not be
-// made any more, as still has it, is given up in place of that.
+// made any more, as still has it, is given up.
 func ask[T any](ctx context.Context, pressed <-chan struct{}, still func() bool, request func(context.Context) (*T, error)) (*T, error) {
 	type answer struct {
 		object *T
@@ -165,35 +166,48 @@ func ask[T any](ctx context.Context, pressed <-chan struct{}, still func() bool,
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	answers := make(chan answer, 2)
+	answers, wanted := make(chan answer, 2), make(chan bool, 1)
 	once := func() {
 		object, err := request(ctx)
 		answers <- answer{object, err}
 	}
 	go once()
-	select {
-	case a := <-answers:
-		return a.object, a.err
-	case <-pressed:
+	var due <-chan time.Time
+	for again := true; ; {
+		select {
+		case a := <-answers:
+			return a.object, a.err
+		case <-pressed:
+			pressed, due = nil, time.After(askAgain)
+		case <-due:
+			go func() { wanted <- still() }()
+		case ok := <-wanted:
+			switch {
+			case !ok:
+				return nil, errNews
+			case again:
+				again = false
+				go once()
+			}
+			due = time.After(askAgain)
+		}
 	}
-	select {
-	case a := <-answers:
-		return a.object, a.err
-	case <-time.After(askAgain):
-	}
-	if still == nil || still() {
-		go once()
-	} else {
-		cancel()
-	}
-	a := <-answers
-	return a.object, a.err
 }
 
-// sends reports whether a write under way is what would be sent now.
+func anyway() bool { return true }
+
+// errNews is never the last word: what has come is sent next.
+var errNews = errors.New("given up without an answer, since there is something else to send")
+
+// sends reports whether a write under way is what would be sent now, after one more
+// look at the file.
 func (l *loop) sends(ctx context.Context, p *patch) bool {
+	var found look
+	if !p.verdict.own && l.Misconfigured == nil {
+		found = l.file.lookAt(l.Path)
+	}
 	reply := make(chan bool, 1)
-	l.answer(ctx, func() { reply <- l.s.sends(p) })
+	l.answer(ctx, func() { reply <- l.s.sends(p, found) })
 	select {
 	case still := <-reply:
 		return still

@@ -151,6 +151,8 @@ func kubeletFaults() []story {
 	stories = append(stories,
 		story{Name: "evicted, the interim report's PATCH is never answered, and a result comes meanwhile", Kill: 2 * time.Second, Env: quick, Want: good, Most: 7,
 			Play: play(runs(10400*time.Millisecond), faults(patches, kubetest.HangRequest()), (*harness).Sigterm, pause(550*time.Millisecond), (*harness).Finish)},
+		story{Name: "evicted, the interim report's PATCH is never answered, nor is the second, and a result comes meanwhile", Kill: 1200 * time.Millisecond, Env: quick, Want: good,
+			Play: play(runs(10400*time.Millisecond), faults(patches, kubetest.HangRequest().Times(2)), (*harness).Sigterm, pause(900*time.Millisecond), (*harness).Finish)},
 		story{Name: "evicted, the adapter writes when it is told to stop, and one PATCH is never answered", Kill: 2 * time.Second, Env: quick, Want: good,
 			Play: play(faults(patches, kubetest.HangRequest()), stops(nil, pause(300*time.Millisecond), (*harness).Finish))},
 		story{Name: "evicted, and a reading of the Job that is under way by then is never answered", Kill: evicted, Want: stopped(contract.Unknown),

@@ -51,7 +51,7 @@ func update(page string, results []*result) (string, error) {
 	for _, v := range versions {
 		b.WriteString(rows[v])
 	}
-	b.WriteString("\nWhat is skipped, as the server lacks it:\n\n")
+	b.WriteString("\nWhat is skipped, as the server or the kubectl at hand lacks it:\n\n")
 	for _, v := range versions {
 		b.WriteString(skips[v])
 	}
