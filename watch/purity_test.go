@@ -13,7 +13,7 @@ import (
 
 // effects are the files that do things. All others are the state: what there is to
 // report and how it gets onto the Job.
-var effects = []string{"run.go", "loop.go", "file.go", "file_other.go", "file_linux.go", "fileobserver.go", "inotify_linux.go", "inotify_other.go", "place_linux.go", "descriptors.go"}
+var effects = []string{"run.go", "ask.go", "loop.go", "file.go", "file_other.go", "file_linux.go", "fileobserver.go", "inotify_linux.go", "inotify_other.go", "place_linux.go", "descriptors.go"}
 
 // The state is pure, so that its tables and the explorer play it whole: no clock, no
 // channel, no goroutine, and nothing of the system.
