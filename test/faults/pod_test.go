@@ -4,6 +4,7 @@ import (
 	"os"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -155,7 +156,9 @@ func outlived(ends func(h *harness)) func(h *harness) {
 func cutOff(ends func(h *harness)) func(h *harness) {
 	return func(h *harness) {
 		h.Run(10 * time.Second)
+		h.Server.Fault(patches, kubetest.LoseRequest()) // or it might come through just before
 		ends(h)
+		synctest.Wait()
 		h.Server.Down()
 		time.Sleep(10 * time.Second)
 		h.Delete(300)
