@@ -70,7 +70,7 @@ func play(version string, packages []string) (*result, error) {
 		return nil, err
 	}
 	cmd := exec.Command("go", append([]string{"test", "-json", "-count=1", "-p", "1", "-parallel", "32", "-timeout", "20m",
-		"-run", "^(TestAPIServer|TestFidelity|TestPolicies|TestConsumers)$"}, packages...)...)
+		"-run", tests()}, packages...)...)
 	cmd.Env = append(os.Environ(), apiserver.Variable+"="+strings.TrimSpace(string(dirs)))
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr

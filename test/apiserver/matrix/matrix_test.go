@@ -56,6 +56,13 @@ func TestRead(t *testing.T) {
 	}
 }
 
+// TestTests: what has a column is run, once each.
+func TestTests(t *testing.T) {
+	if got, want := tests(), "^(TestAPIServer|TestPolicies|TestConsumers|TestFidelity)$"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
 func TestUpdate(t *testing.T) {
 	const page = "# Title\n\n" + begin + "anything\n" + end + "\nThe end.\n"
 	first, err := update(page, []*result{

@@ -19,6 +19,16 @@ var suites = []struct{ heading, prefix string }{
 	{"the double's fidelity", "TestFidelity/"},
 }
 
+// tests is a pattern of the tests that are the suites.
+func tests() string {
+	var names []string
+	for _, s := range suites {
+		name, _, _ := strings.Cut(s.prefix, "/")
+		names = append(names, name)
+	}
+	return "^(" + strings.Join(slices.Compact(names), "|") + ")$"
+}
+
 // result is what came of the suites on one version.
 type result struct {
 	version  string
