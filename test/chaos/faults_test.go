@@ -162,7 +162,7 @@ func (s *scenario) refuse(at, d time.Duration, rights [][2]string) {
 
 // burst lets faults befall the next requests of a kind.
 func (s *scenario) burst(at time.Duration) {
-	of := []kubetest.Match{program.Patches, program.Patches, program.Patches, {Verb: "get", Resource: "jobs"}, {Verb: "get", Resource: "pods"}, program.Watches, program.Anything}
+	of := []kubetest.Match{program.Patches, program.Patches, program.Patches, program.JobReads, program.PodReads, program.Watches, program.Anything}
 	match := of[s.rng.IntN(len(of))]
 	f := s.fault(match).Times(1 + s.rng.IntN(8))
 	s.at(at, fmt.Sprintf("%s of %+v, some times", f, match), func(w *world) { w.Server.Fault(match, f) })

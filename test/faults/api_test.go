@@ -116,7 +116,7 @@ func apiFaults() []story {
 		})},
 		{Name: "reading the Job is answered with 500 from the time-out on, for good", Want: timedOut, Exit: 1, Within: 373 * time.Second, Play: func(h *harness) {
 			h.Run(10 * time.Second)
-			h.Server.Fault(kubetest.Match{Verb: "get", Resource: "jobs"}, kubetest.Status(500, metav1.StatusReasonInternalError, "broken").Forever())
+			h.Server.Fault(jobReads, kubetest.Status(500, metav1.StatusReasonInternalError, "broken").Forever())
 		}},
 		{Name: "each answer comes 2 s late", Want: good, Within: 20 * time.Second, Play: func(h *harness) {
 			h.Server.Fault(anything, kubetest.Proceed().After(2*time.Second).Forever())
@@ -269,19 +269,8 @@ func watchFaults() []story {
 	}
 }
 
-func deny(h *harness, rights ...string) {
-	for _, r := range rights {
-		verb, resource, _ := strings.Cut(r, " ")
-		h.Server.Deny(verb, resource)
-	}
-}
-
-func allow(h *harness, rights ...string) {
-	for _, r := range rights {
-		verb, resource, _ := strings.Cut(r, " ")
-		h.Server.Allow(verb, resource)
-	}
-}
+func deny(h *harness, rights ...string)  { h.Deny(rights...) }
+func allow(h *harness, rights ...string) { h.Allow(rights...) }
 
 // anew deletes the Job and makes another one of its name.
 func anew(h *harness) {
@@ -336,7 +325,7 @@ func TestReplacedJobIsKnownByThePod(t *testing.T) {
 		anew(h)
 		deny(h, "watch pods", "get pods")
 		h.Run(10 * time.Second)
-		h.Server.Fault(kubetest.Match{Verb: "get", Resource: "jobs"}, kubetest.Proceed().Do(func() { h.Server.Allow("get", "pods") }))
+		h.Server.Fault(jobReads, kubetest.Proceed().Do(func() { h.Server.Allow("get", "pods") }))
 		h.Sigterm()
 		h.End(reporter.ExitUndelivered)
 		if n := len(h.Server.Requests(patches)); n != 0 {
@@ -510,7 +499,7 @@ func TestReportThatStoodIsLeftAlone(t *testing.T) {
 			job.Status.Conditions = []batchv1.JobCondition{{Type: "Available", Status: "True", Reason: "Faster"}}
 		})
 		h.Run(10 * time.Second)
-		h.Server.Fault(kubetest.Match{Verb: "get", Resource: "pods"}, kubetest.Status(504, metav1.StatusReasonTimeout, "not now"))
+		h.Server.Fault(podReads, kubetest.Status(504, metav1.StatusReasonTimeout, "not now"))
 		h.Sigterm()
 		time.Sleep(time.Second) // for the interim report
 		synctest.Wait()

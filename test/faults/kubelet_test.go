@@ -13,13 +13,6 @@ import (
 	"github.com/openshift-hyperfleet/status-reporter/test/program"
 )
 
-var (
-	podReads = kubetest.Match{Verb: "get", Resource: "pods"}
-	jobReads = kubetest.Match{Verb: "get", Resource: "jobs"}
-	oom      = contract.Outcome{Status: contract.False, Reason: contract.ReasonAdapterOOMKilled,
-		Message: "Adapter container was killed due to out of memory (OOMKilled)"}
-)
-
 // stopped is what is told of a stop of the kubelet's own while it goes on.
 func stopped(status contract.ConditionStatus) contract.Outcome {
 	return contract.Interim(interruptedBy(status, "the reporter received SIGTERM"))

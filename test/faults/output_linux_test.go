@@ -40,7 +40,7 @@ func (p *piped) follow() {
 	p.T.Helper()
 	p.Exec()
 	p.writer.Close()
-	p.Await("the Job's reading", func() bool { return len(p.Server.Requests(kubetest.Match{Verb: "get", Resource: "jobs"})) > 0 })
+	p.Await("the Job's reading", func() bool { return len(p.Server.Requests(jobReads)) > 0 })
 }
 
 // fill leaves no byte of room in the pipe.
@@ -140,7 +140,7 @@ func TestStandardStreamsThatAreNotOpen(t *testing.T) {
 			c := program.NewChild(t)
 			c.Cmd = exec.Command("sh", "-c", `exec "$0" `+closed, c.Cmd.Path)
 			c.Exec()
-			c.Await("the Job's reading", func() bool { return len(c.Server.Requests(kubetest.Match{Verb: "get", Resource: "jobs"})) > 0 })
+			c.Await("the Job's reading", func() bool { return len(c.Server.Requests(jobReads)) > 0 })
 			for fd := range 3 {
 				if name, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", c.Cmd.Process.Pid, fd)); err != nil || name != os.DevNull {
 					t.Errorf("descriptor %d is %q, %v", fd, name, err)

@@ -11,8 +11,6 @@ import (
 	"github.com/openshift-hyperfleet/status-reporter/test/program"
 )
 
-const yesterdays = `{"status":"success","reason":"Yesterday","message":"of another Pod"}`
-
 // leftOver has content lie in the file from before the adapter's start, on a volume
 // that outlives Pods: another's clock may be a minute off.
 func leftOver(content string, claim bool) func(h *harness) {

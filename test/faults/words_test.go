@@ -24,15 +24,19 @@ const (
 var (
 	interruptedBy = program.InterruptedBy
 
-	good     = program.Good
-	goodFile = program.GoodFile
-	crashed  = program.Crashed
-	timedOut = program.TimedOut
-	nothing  = program.Nothing
+	good       = program.Good
+	goodFile   = program.GoodFile
+	yesterdays = program.Yesterdays
+	crashed    = program.Crashed
+	oom        = program.OOMKilled
+	timedOut   = program.TimedOut
+	nothing    = program.Nothing
 
 	anything = program.Anything
 	patches  = program.Patches
 	watches  = program.Watches
+	podReads = program.PodReads
+	jobReads = program.JobReads
 )
 
 // TestMain removes the binary of those that play the program as a process.

@@ -10,25 +10,19 @@ import (
 	"github.com/openshift-hyperfleet/status-reporter/kubeapi/kubetest"
 )
 
-type badAnswer = struct {
-	Name  string
-	fault kubetest.Fault
-}
-
 // badAnswers are BadAnswers and others that pass.
-func badAnswers() []badAnswer {
-	page := func(code int, kind, text string) kubetest.Fault { return kubetest.Respond(code, kind, text) }
-	return append([]badAnswer{
+func badAnswers() []BadAnswer {
+	return append([]BadAnswer{
 		{"cut off in the answer", kubetest.TruncateAnswer()},
 		{"cut off after the work", kubetest.LoseAnswer()},
 		{"the work is done, no answer", kubetest.HangAnswer()},
 		{"half an answer, then silence", kubetest.StallAnswer()},
-		{"200 with a page", page(http.StatusOK, "text/html", "<html>welcome</html>")},
-		{"200 with another object", page(http.StatusOK, "application/json", `{"kind":"Status","status":"Success"}`)},
-		{"200 with garbled JSON", page(http.StatusOK, "application/json", `{"kind":"Job","metadata":{]`)},
-		{"302", page(http.StatusFound, "text/html", "moved").Header("Location", "https://192.0.2.1/")},
+		{"200 with a page", kubetest.Respond(http.StatusOK, "text/html", "<html>welcome</html>")},
+		{"200 with another object", kubetest.Respond(http.StatusOK, "application/json", `{"kind":"Status","status":"Success"}`)},
+		{"200 with garbled JSON", kubetest.Respond(http.StatusOK, "application/json", `{"kind":"Job","metadata":{]`)},
+		{"302", kubetest.Respond(http.StatusFound, "text/html", "moved").Header("Location", "https://192.0.2.1/")},
 		{"401", kubetest.Status(http.StatusUnauthorized, metav1.StatusReasonUnauthorized, "Unauthorized")},
-		{"429 in plain text", page(http.StatusTooManyRequests, "text/plain", "Too many requests, please try again later.").Header("Retry-After", "1")},
+		{"429 in plain text", kubetest.Respond(http.StatusTooManyRequests, "text/plain", "Too many requests, please try again later.").Header("Retry-After", "1")},
 		{"503 with Retry-After", kubetest.Status(http.StatusServiceUnavailable, metav1.StatusReasonServiceUnavailable, "not now").Header("Retry-After", "2")},
 		{"a webhook's denial", denial(http.StatusForbidden, metav1.StatusReasonForbidden)},
 	}, BadAnswers...)
@@ -50,11 +44,11 @@ func badDeliveries() []Delivery {
 		}
 		add("a result, and the PATCH is answered badly", Delivery{Want: Good, Within: 40 * time.Second, play: all(meets(bad.fault, Patches), (*Rig).Finish)})
 		add("a crash, and the Job's reading and the PATCH are answered badly", Delivery{Want: Crashed, Exit: 1, Within: 60 * time.Second,
-			play: all(meets(bad.fault, jobReads, Patches), (*Rig).Crash)})
+			play: all(meets(bad.fault, JobReads, Patches), (*Rig).Crash)})
 		add("a crash, of which no watch tells, and the Pod's reading is answered badly", Delivery{before: deny("watch pods"), Want: Crashed, Exit: 1, Within: 60 * time.Second,
-			play: all(meets(bad.fault, podReads), (*Rig).Crash)})
+			play: all(meets(bad.fault, PodReads), (*Rig).Crash)})
 		add("the Pod is deleted, and its reading, the Job's and the PATCH are answered badly", Delivery{Want: isDeleted, Exit: 143, Within: 20 * time.Second,
-			play: all(meets(bad.fault, podReads, jobReads, Patches), deleted(20))})
+			play: all(meets(bad.fault, PodReads, JobReads, Patches), deleted(20))})
 	}
 	return rows
 }

@@ -1,7 +1,6 @@
 package program
 
 import (
-	"strings"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -17,24 +16,8 @@ func status(change func(s *batchv1.JobStatus)) func(r *Rig) {
 	}
 }
 
-// deny takes rights such as "get pods" from the Role.
-func deny(rights ...string) func(r *Rig) {
-	return func(r *Rig) {
-		for _, right := range rights {
-			verb, resource, _ := strings.Cut(right, " ")
-			r.API.Deny(verb, resource)
-		}
-	}
-}
-
-func allow(rights ...string) func(r *Rig) {
-	return func(r *Rig) {
-		for _, right := range rights {
-			verb, resource, _ := strings.Cut(right, " ")
-			r.API.Allow(verb, resource)
-		}
-	}
-}
+func deny(rights ...string) func(r *Rig)  { return func(r *Rig) { r.Deny(rights...) } }
+func allow(rights ...string) func(r *Rig) { return func(r *Rig) { r.Allow(rights...) } }
 
 // jobDeliveries are to Jobs in every state, by Roles of every kind.
 func jobDeliveries(v kubetest.Version) []Delivery {
@@ -83,7 +66,7 @@ func jobDeliveries(v kubetest.Version) []Delivery {
 		{Name: "to a Job that may be patched a little later", before: deny("patch jobs/status"), play: func(r *Rig) {
 			r.Finish()
 			r.awaitTrying()
-			r.API.Allow("patch", "jobs/status")
+			r.Allow("patch jobs/status")
 		}, Want: Good},
 		{Name: "a crash, where the Pod cannot be watched", before: deny("watch pods"), play: (*Rig).Crash, Want: Crashed, Exit: 1},
 		{Name: "a result, where Pods cannot be read", before: deny("watch pods", "get pods"), Want: Good},

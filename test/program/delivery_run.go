@@ -14,8 +14,7 @@ import (
 )
 
 const (
-	yesterdays = `{"status":"success","reason":"Yesterday","message":"of another Pod"}`
-	halfFile   = `{"status":"succ`
+	halfFile = `{"status":"succ`
 )
 
 func onHostPath(pod *corev1.Pod) {
@@ -115,11 +114,11 @@ func runDeliveries(v kubetest.Version) []Delivery {
 	}
 	kept := status(func(s *batchv1.JobStatus) { s.Conditions = append(s.Conditions, isTrue("Available")) })
 	rows := []Delivery{
-		{Name: "a hostPath with yesterday's success, and a crash", pod: onHostPath, before: leftOver(yesterdays), play: all(pause(4*time.Second), (*Rig).Crash), Want: Crashed, Exit: 1},
-		{Name: "a hostPath with yesterday's success, and a result", pod: onHostPath, before: leftOver(yesterdays), play: all(pause(4*time.Second), (*Rig).Finish), Want: Good},
-		{Name: "a hostPath with yesterday's success, and the adapter ends well without a file", pod: onHostPath, before: leftOver(yesterdays),
+		{Name: "a hostPath with yesterday's success, and a crash", pod: onHostPath, before: leftOver(Yesterdays), play: all(pause(4*time.Second), (*Rig).Crash), Want: Crashed, Exit: 1},
+		{Name: "a hostPath with yesterday's success, and a result", pod: onHostPath, before: leftOver(Yesterdays), play: all(pause(4*time.Second), (*Rig).Finish), Want: Good},
+		{Name: "a hostPath with yesterday's success, and the adapter ends well without a file", pod: onHostPath, before: leftOver(Yesterdays),
 			play: all(pause(4*time.Second), terminated(0, "Completed")), Want: missing, Exit: 1},
-		{Name: "a hostPath with yesterday's success, and the Pod is deleted", pod: onHostPath, before: leftOver(yesterdays), play: all(pause(4*time.Second), deleted(10)), Want: isDeleted, Exit: 143},
+		{Name: "a hostPath with yesterday's success, and the Pod is deleted", pod: onHostPath, before: leftOver(Yesterdays), play: all(pause(4*time.Second), deleted(10)), Want: isDeleted, Exit: 143},
 		{Name: "OnFailure: half a file, killed for its memory, and the next run succeeds", pod: OnFailure, Want: Good,
 			play: all(writes(halfFile), again(terminated(137, "OOMKilled")), pause(12*time.Second), (*Rig).Finish)},
 		{Name: "OnFailure: half a file, a crash, and the next run ends well without one", pod: OnFailure, Want: missing,

@@ -34,7 +34,7 @@ func stopDeliveries() []Delivery {
 	return []Delivery{
 		{Name: "evicted: told within 1.5 s, and a result after all", play: all(told(evicted, contract.Unknown), (*Rig).Finish), Want: Good},
 		{Name: "evicted: told within 1.5 s, and a crash", play: all(told(evicted, contract.Unknown), (*Rig).Crash), Want: Crashed, Exit: 1},
-		{Name: "evicted: told within 1.5 s, and killed for its memory", play: all(told(evicted, contract.Unknown), terminated(137, "OOMKilled")), Want: oomKilled, Exit: 1},
+		{Name: "evicted: told within 1.5 s, and killed for its memory", play: all(told(evicted, contract.Unknown), terminated(137, "OOMKilled")), Want: OOMKilled, Exit: 1},
 		{Name: "evicted: told within 1.5 s, and the Pod is deleted", play: all(told(evicted, contract.Unknown), func(r *Rig) { r.trouble().Terminate(10) }), Want: isDeleted, Exit: 143},
 		{Name: "evicted on the last try: told within 1.5 s, and a result after all", before: lastTry, play: all(told(evicted, contract.False), (*Rig).Finish), Want: Good},
 		{Name: "evicted, a native sidecar: told within 2 s, and a result after all", pod: NativeSidecar, play: all(told(sidecar, contract.Unknown), (*Rig).Finish), Want: Good},
@@ -46,11 +46,11 @@ func stopDeliveries() []Delivery {
 // or one that is under way by then, as the Job's first reading is.
 func pressedDeliveries() []Delivery {
 	readsJob := func(r *Rig) {
-		r.Await("a reading of the Job", func() bool { return len(r.way().Requests(jobReads)) > 0 })
+		r.Await("a reading of the Job", func() bool { return len(r.way().Requests(JobReads)) > 0 })
 	}
 	hasReadJob := func(r *Rig) {
 		r.Await("the Job's reading", func() bool {
-			requests := r.way().Requests(jobReads)
+			requests := r.way().Requests(JobReads)
 			return len(requests) > 0 && requests[0].Code != 0
 		})
 	}
@@ -62,9 +62,9 @@ func pressedDeliveries() []Delivery {
 			Delivery{Name: "evicted, a native sidecar, and " + what + ": told within 2 s, and a crash", pod: NativeSidecar, before: before,
 				play: all(under, told(sidecar, contract.Unknown), (*Rig).Crash), Want: Crashed, Exit: 1})
 	}
-	add("one reading of the Pod is never answered", nil, all(hasReadJob, meets(kubetest.HangRequest(), podReads)))
-	add("one reading of the Job is never answered", nil, all(hasReadJob, meets(kubetest.HangRequest(), jobReads)))
-	add("a reading of the Job that is under way is never answered", meets(kubetest.HangRequest(), jobReads), readsJob)
+	add("one reading of the Pod is never answered", nil, all(hasReadJob, meets(kubetest.HangRequest(), PodReads)))
+	add("one reading of the Job is never answered", nil, all(hasReadJob, meets(kubetest.HangRequest(), JobReads)))
+	add("a reading of the Job that is under way is never answered", meets(kubetest.HangRequest(), JobReads), readsJob)
 	add("one PATCH is never answered", nil, all(hasReadJob, meets(kubetest.HangRequest(), Patches)))
 	add("one PATCH that is made is never answered", nil, all(hasReadJob, meets(kubetest.HangAnswer(), Patches)))
 	add("each answer comes 80 ms late", meets(kubetest.Proceed().After(80*time.Millisecond).Forever(), Anything), hasReadJob)

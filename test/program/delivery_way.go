@@ -79,12 +79,8 @@ func (r *Rig) awaitTrying() {
 }
 
 var (
-	podReads  = kubetest.Match{Verb: "get", Resource: "pods"}
-	jobReads  = kubetest.Match{Verb: "get", Resource: "jobs"}
 	allRights = []string{"watch pods", "get pods", "get jobs", "patch jobs/status"}
 
-	oomKilled = contract.Outcome{Status: contract.False, Reason: contract.ReasonAdapterOOMKilled,
-		Message: "Adapter container was killed due to out of memory (OOMKilled)"}
 	isDeleted = InterruptedBy(contract.Unknown, "the Pod is being deleted")
 	mesh      = kubetest.Respond(http.StatusForbidden, "text/plain", "RBAC: access denied")
 )
@@ -124,14 +120,14 @@ func outageDeliveries() []Delivery {
 			play: all(meets(mesh.Forever(), Anything), (*Rig).Crash, pause(minute+8*time.Second), heals)},
 		{Name: "a result, and a webhook denies the PATCH for half a minute", Want: Good,
 			play: all(meets(denial(http.StatusForbidden, metav1.StatusReasonForbidden).Forever(), Patches), (*Rig).Finish, pause(30*time.Second), heals)},
-		{Name: "killed for its memory in an outage across the deadline, then 403 for 5 s", before: soon, Want: oomKilled, Exit: 1,
-			play: all(down, terminated(137, "OOMKilled"), pause(12*time.Second), unsynced(5*time.Second, podReads))},
+		{Name: "killed for its memory in an outage across the deadline, then 403 for 5 s", before: soon, Want: OOMKilled, Exit: 1,
+			play: all(down, terminated(137, "OOMKilled"), pause(12*time.Second), unsynced(5*time.Second, PodReads))},
 		{Name: "a crash in an outage across the deadline, then 403 for 5 s", before: soon, Want: Crashed, Exit: 1,
-			play: all(down, (*Rig).Crash, pause(12*time.Second), unsynced(5*time.Second, podReads))},
-		{Name: "killed for its memory, and reading the Pod is refused for 10 s from before the deadline on", before: all(soon, deny("watch pods")), Want: oomKilled, Exit: 1,
+			play: all(down, (*Rig).Crash, pause(12*time.Second), unsynced(5*time.Second, PodReads))},
+		{Name: "killed for its memory, and reading the Pod is refused for 10 s from before the deadline on", before: all(soon, deny("watch pods")), Want: OOMKilled, Exit: 1,
 			play: all(deny("get pods"), terminated(137, "OOMKilled"), pause(20*time.Second), allow("get pods"))},
 		{Name: "a result, and reading Pod and Job is never answered", before: deny("watch pods"), Want: Good, Within: 10 * time.Second,
-			play: all(meets(kubetest.HangRequest().Forever(), podReads, jobReads), pause(8*time.Second), (*Rig).Finish)},
+			play: all(meets(kubetest.HangRequest().Forever(), PodReads, JobReads), pause(8*time.Second), (*Rig).Finish)},
 		{Name: "the Pod is deleted in an outage of 10 s", Want: isDeleted, Exit: 143, Within: 20 * time.Second, play: all(down, deleted(30), pause(10*time.Second), up)},
 	}
 }

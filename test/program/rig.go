@@ -178,6 +178,19 @@ func (r *Rig) Put(path, content string) {
 	}
 }
 
+// Deny takes rights such as "get pods" from the Role.
+func (r *Rig) Deny(rights ...string) { eachRight(rights, r.API.Deny) }
+
+// Allow gives them back.
+func (r *Rig) Allow(rights ...string) { eachRight(rights, r.API.Allow) }
+
+func eachRight(rights []string, do func(verb, resource string)) {
+	for _, right := range rights {
+		verb, resource, _ := strings.Cut(right, " ")
+		do(verb, resource)
+	}
+}
+
 // Wait waits for the reporter's end, and returns its exit code and how long it
 // ran.
 func (r *Rig) Wait() (code int, ran time.Duration) {

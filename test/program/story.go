@@ -38,11 +38,14 @@ type Story struct {
 	Badly kubetest.Match
 }
 
-// BadAnswers are what a request may meet once, where the server is well otherwise.
-var BadAnswers = []struct {
+// BadAnswer is what a request may meet.
+type BadAnswer struct {
 	Name  string
 	fault kubetest.Fault
-}{
+}
+
+// BadAnswers are what a request may meet once, where the server is well otherwise.
+var BadAnswers = []BadAnswer{
 	{"403", kubetest.Status(http.StatusForbidden, metav1.StatusReasonForbidden, "is forbidden: User cannot do this at the cluster scope: RBAC: clusterrole not found")},
 	{"403 of a mesh", kubetest.Respond(http.StatusForbidden, "text/plain", "RBAC: access denied")},
 	{"429", kubetest.Status(http.StatusTooManyRequests, metav1.StatusReasonTooManyRequests, "slow down").Header("Retry-After", "1")},
@@ -58,8 +61,12 @@ var BadAnswers = []struct {
 var (
 	Good     = contract.Outcome{Status: contract.True, Reason: "Ready", Message: "all done"}
 	GoodFile = `{"status":"success","reason":"Ready","message":"all done"}`
-	Crashed  = contract.Outcome{Status: contract.False, Reason: contract.ReasonAdapterExitedWithError,
+	// Yesterdays is a file that another Pod has left.
+	Yesterdays = `{"status":"success","reason":"Yesterday","message":"of another Pod"}`
+	Crashed    = contract.Outcome{Status: contract.False, Reason: contract.ReasonAdapterExitedWithError,
 		Message: "Adapter container exited with code 1: Error"}
+	OOMKilled = contract.Outcome{Status: contract.False, Reason: contract.ReasonAdapterOOMKilled,
+		Message: "Adapter container was killed due to out of memory (OOMKilled)"}
 	TimedOut = contract.Outcome{Status: contract.False, Reason: contract.ReasonAdapterTimeout,
 		Message: "Adapter did not produce results within 5m0s"}
 	Nothing contract.Outcome
@@ -160,4 +167,6 @@ var (
 	Anything = kubetest.Match{}
 	Patches  = kubetest.Match{Verb: "patch"}
 	Watches  = kubetest.Match{Verb: "watch"}
+	PodReads = kubetest.Match{Verb: "get", Resource: "pods"}
+	JobReads = kubetest.Match{Verb: "get", Resource: "jobs"}
 )
