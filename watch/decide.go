@@ -31,22 +31,29 @@ func (s *state) decide() (*verdict, step) {
 		return nil, s.decideRestart()
 	}
 	if end := max(s.pod.sawEnd, s.pod.sawFailed); end != 0 {
-		v := s.interruption()
-		switch {
-		case s.file.read < end:
+		if s.file.read < end {
 			return nil, step{look: true}
-		case s.pod.ended != nil:
-			v = s.ending(s.pod.ended)
 		}
-		switch {
-		case !s.unseen():
-			return v, step{}
-		case s.pod.sidecar && s.pod.ended != nil:
-			return nil, step{} // its SIGTERM says no more than that
-		}
-		return s.meanwhile(v), step{}
+		return s.decideEnd(), step{}
 	}
 	return s.decideRunning()
+}
+
+// decideEnd is about an adapter that has ended for good, or whose Pod has Failed.
+func (s *state) decideEnd() *verdict {
+	var v *verdict
+	if s.pod.ended != nil {
+		v = s.ending(s.pod.ended)
+	} else {
+		v = s.interruption()
+	}
+	switch {
+	case !s.unseen():
+		return v
+	case s.pod.sidecar && s.pod.ended != nil:
+		return nil // its SIGTERM says no more than that
+	}
+	return s.meanwhile(v)
 }
 
 // restartingAll reports whether the kubelet is about to start all containers again;

@@ -1,9 +1,6 @@
 package watch
 
-import (
-	"fmt"
-	"time"
-)
+import "time"
 
 // looking is a look at the result file that has no answer yet.
 type looking struct {
@@ -14,10 +11,7 @@ type looking struct {
 	at    time.Time
 }
 
-var (
-	lookUnheard  = look{kind: fileNotYet, err: fmt.Errorf("not readable: %w", errNoAnswer)}
-	failedAsLook = -1 // the stamp of what a look has found that tells nothing
-)
+const failedAsLook = -1 // the stamp of what a look has found that tells nothing
 
 // lookFor does what the file's observer does: one look at a time, and where one is
 // needed that does not answer in time it says so.
@@ -33,7 +27,7 @@ func (m *machine) lookFor(step step) {
 		began, sent, at := m.s.clock, m.o.ord, m.now
 		m.answer(func(m *machine) {
 			m.unheard = false
-			m.found(lookUnheard, began, sent, at)
+			m.found(unheard(), began, sent, at)
 		})
 	}
 }

@@ -288,7 +288,7 @@ func setReporter(s *corev1.ContainerStatus, p process) {
 
 func (c *setup) setAdapter(s *corev1.ContainerStatus, w worldPod) {
 	s.RestartCount = int32(w.run)
-	running := corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(w.started)}}
+	running := runningSince(w.started)
 	waiting := func(reason string) corev1.ContainerState {
 		return corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason}}
 	}

@@ -163,7 +163,7 @@ func (o *fileObserver) look(ctx context.Context, needed bool, began seq, now tim
 	if !o.looking.IsZero() {
 		if needed && now.Sub(o.looking) >= patience {
 			select {
-			case o.found <- found{look: look{kind: fileNotYet, err: fmt.Errorf("not readable: %w", errNoAnswer)}, began: began, at: now}:
+			case o.found <- found{look: unheard(), began: began, at: now}:
 			default: // it has just answered
 			}
 		}
@@ -178,6 +178,11 @@ func (o *fileObserver) look(ctx context.Context, needed bool, began seq, now tim
 	o.looks++
 	o.want, o.dirty, o.looking = false, false, now
 	go o.lookNow(ctx, found{began: began, at: now, n: o.looks, sub: o.sub})
+}
+
+// unheard is a look that has not come back.
+func unheard() look {
+	return look{kind: fileNotYet, err: fmt.Errorf("not readable: %w", errNoAnswer)}
 }
 
 func (o *fileObserver) lookNow(ctx context.Context, f found) {

@@ -22,8 +22,8 @@ type fileState struct {
 	passed, passedFresh look
 }
 
-// saw takes in a look that began at a seq and a time. Of two results of one run
-// the first stands.
+// saw takes in a look that began at a seq, and the time at which it came back. Of two
+// results of one run the first stands.
 func (f *fileState) saw(l look, began seq, at time.Time) {
 	first := f.read == 0
 	f.read = max(f.read, began)
